@@ -1,2 +1,65 @@
-//! x
-fn main() {}
+//! `cargo xtask`: builds, runs and tests Auricle, and installs what that needs.
+
+mod component;
+mod run;
+mod seal;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Builds, runs and tests Auricle")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build both flavours of the component into target/component
+    Build,
+    /// Build everything, then run the `auricle` command with these arguments
+    Run {
+        /// Arguments for `auricle`, such as `-- transcribe FILE`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Install what is missing, then check and test everything
+    Test,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Build => component::build_all().map(drop),
+        Task::Run { arguments } => run::run(&arguments),
+        Task::Test => test::test(),
+    }
+}
+
+/// The workspace's folder.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+}
+
+/// Where build results go, as cargo decides it.
+fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
+}
+
+/// `cargo` in the workspace's folder, with these arguments.
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root()).args(arguments);
+    command
+}
+
+/// Runs a command and fails if it does.
+fn check(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("{:?} could not be started", command.get_program()))?;
+    ensure!(status.success(), "{command:?} failed: {status}");
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! What the work has cost, for people to look at: no decision depends on it.
+
+/// A part of the pipeline, in pipeline order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Samples to frames.
+    FrontEnd,
+    /// Frames to encoder states.
+    Encoder,
+    /// Cross-attention keys and values.
+    CrossAttention,
+    /// One pass a token.
+    Decoder,
+}
+
+impl Stage {
+    /// Every stage, in pipeline order.
+    pub const ALL: [Self; 4] = [Self::FrontEnd, Self::Encoder, Self::CrossAttention, Self::Decoder];
+}
+
+/// What one stage has cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StageCost {
+    /// Time spent, in nanoseconds.
+    pub elapsed_ns: u64,
+    /// Multiply-accumulate operations.
+    pub multiply_adds: u64,
+    /// Steps taken.
+    pub steps: u64,
+}
+
+/// Reads a clock, in nanoseconds since some start.
+pub type Clock = fn() -> u64;
+
+/// Adds up costs.
+#[derive(Debug, Clone)]
+pub struct Meter {
+    clock: Clock,
+    costs: [StageCost; Stage::ALL.len()],
+    tokens: u64,
+}
+
+impl Meter {
+    /// A meter with nothing on it.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, costs: Default::default(), tokens: 0 }
+    }
+
+    /// Does a step of work and books its time and its multiply-accumulate operations to a stage.
+    pub fn measure<T>(&mut self, stage: Stage, multiply_adds: u64, work: impl FnOnce() -> T) -> T {
+        let before = (self.clock)();
+        let result = work();
+        let cost = &mut self.costs[stage as usize];
+        cost.elapsed_ns += (self.clock)().saturating_sub(before);
+        cost.multiply_adds += multiply_adds;
+        cost.steps += 1;
+        result
+    }
+
+    /// Books a decoded token.
+    pub fn count_token(&mut self) {
+        self.tokens += 1;
+    }
+
+    /// Tokens decoded, end tokens included.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
+    /// The stages that have run, in pipeline order.
+    pub fn stages(&self) -> impl Iterator<Item = (Stage, StageCost)> + '_ {
+        Stage::ALL.into_iter().map(|stage| (stage, self.costs[stage as usize])).filter(|(_, cost)| cost.steps > 0)
+    }
+
+    /// Sets everything to nothing.
+    pub fn reset(&mut self) {
+        *self = Self::new(self.clock);
+    }
+}
+
+/// The linear memory of this instance, in bytes; 0 outside WebAssembly. It never shrinks, so it is its own peak.
+#[must_use]
+pub fn memory_bytes() -> u64 {
+    #[cfg(target_arch = "wasm32")]
+    let bytes = core::arch::wasm32::memory_size(0) as u64 * 65_536;
+    #[cfg(not(target_arch = "wasm32"))]
+    let bytes = 0;
+    bytes
+}

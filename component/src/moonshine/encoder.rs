@@ -1,0 +1,135 @@
+//! Frames to encoder states: pre-norm transformer layers with full, bidirectional attention.
+
+use candle_core::Tensor;
+
+use super::config::Config;
+use crate::error::Error;
+use crate::nn::attention::{KvCache, split_heads};
+use crate::nn::linear::Linear;
+use crate::nn::norm::LayerNorm;
+use crate::nn::rope::RotaryEmbedding;
+use crate::weights::Weights;
+
+/// The four projections of an attention.
+#[derive(Debug)]
+pub struct Attention {
+    /// Queries.
+    pub query: Linear,
+    /// Keys.
+    pub key: Linear,
+    /// Values.
+    pub value: Linear,
+    /// What comes out of all heads.
+    pub output: Linear,
+}
+
+impl Attention {
+    /// Takes the weights under `root`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where one is missing.
+    pub fn new(weights: &mut Weights, root: &str) -> Result<Self, Error> {
+        let mut projection = |name| Linear::new(weights.take_matrix(&format!("{root}.{name}_proj.weight"))?, None);
+        Ok(Self { query: projection("q")?, key: projection("k")?, value: projection("v")?, output: projection("o")? })
+    }
+
+    /// Multiply-accumulate operations of all four projections, for one frame.
+    #[must_use]
+    pub fn multiply_adds(&self) -> u64 {
+        [&self.query, &self.key, &self.value, &self.output].map(Linear::multiply_adds).iter().sum()
+    }
+}
+
+/// A linear layer with a bias.
+///
+/// # Errors
+/// [`Error::Internal`] where a tensor is missing.
+pub fn biased(weights: &mut Weights, root: &str) -> Result<Linear, Error> {
+    let bias = weights.take_plain(&format!("{root}.bias"))?;
+    Linear::new(weights.take_matrix(&format!("{root}.weight"))?, Some(&bias))
+}
+
+#[derive(Debug)]
+struct Layer {
+    attention_norm: LayerNorm,
+    attention: Attention,
+    feed_forward_norm: LayerNorm,
+    expand: Linear,
+    contract: Linear,
+}
+
+/// The encoder's weights.
+#[derive(Debug)]
+pub struct Encoder {
+    layers: Vec<Layer>,
+    norm: LayerNorm,
+    rope: RotaryEmbedding,
+    heads: usize,
+    head_size: usize,
+}
+
+impl Encoder {
+    /// Takes its weights.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where one is missing.
+    pub fn new(config: &Config, weights: &mut Weights) -> Result<Self, Error> {
+        let epsilon = f64::from(config.layer_norm_epsilon);
+        let mut layers = Vec::with_capacity(config.encoder_blocks);
+        for block in 0..config.encoder_blocks {
+            let root = format!("model.encoder.layers.{block}");
+            let mut norm = |name: &str| -> Result<LayerNorm, Error> {
+                Ok(LayerNorm::new(weights.take_plain(&format!("{root}.{name}.weight"))?, epsilon))
+            };
+            layers.push(Layer {
+                attention_norm: norm("input_layernorm")?,
+                feed_forward_norm: norm("post_attention_layernorm")?,
+                attention: Attention::new(weights, &format!("{root}.self_attn"))?,
+                expand: biased(weights, &format!("{root}.mlp.fc1"))?,
+                contract: biased(weights, &format!("{root}.mlp.fc2"))?,
+            });
+        }
+        Ok(Self {
+            layers,
+            norm: LayerNorm::new(weights.take_plain("model.encoder.layer_norm.weight")?, epsilon),
+            rope: RotaryEmbedding::new(config.rope_dimensions, config.rope_base),
+            heads: config.heads,
+            head_size: config.head_size(),
+        })
+    }
+
+    /// How many layers there are.
+    #[must_use]
+    pub fn layers(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Layer `index` (of [`Encoder::layers`]) on states `[frames, width]`; the last one also applies the final norm.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the shapes do not fit.
+    pub fn forward_layer(&self, index: usize, x: &Tensor) -> Result<Tensor, Error> {
+        let layer = &self.layers[index];
+        let normal = layer.attention_norm.forward(x)?;
+        let keys = self.rope.forward(&layer.attention.key.forward(&normal)?, self.head_size, 0)?;
+        let cache = KvCache {
+            keys: split_heads(&keys, self.heads)?,
+            values: split_heads(&layer.attention.value.forward(&normal)?, self.heads)?,
+        };
+        let queries = self.rope.forward(&layer.attention.query.forward(&normal)?, self.head_size, 0)?;
+        let x = (x + layer.attention.output.forward(&cache.attend(&queries)?)?)?;
+        let normal = layer.feed_forward_norm.forward(&x)?;
+        let x = (&x + layer.contract.forward(&layer.expand.forward(&normal)?.gelu_erf()?)?)?;
+        if index + 1 == self.layers.len() { self.norm.forward(&x) } else { Ok(x) }
+    }
+
+    /// Multiply-accumulate operations of one layer for so many frames.
+    #[must_use]
+    pub fn layer_multiply_adds(&self, index: usize, frames: usize) -> u64 {
+        let layer = &self.layers[index];
+        let linear =
+            layer.attention.multiply_adds() + layer.expand.multiply_adds() + layer.contract.multiply_adds();
+        let frames = frames as u64;
+        frames * linear + 2 * frames * frames * (self.heads * self.head_size) as u64
+    }
+}

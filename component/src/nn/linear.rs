@@ -1,0 +1,135 @@
+//! Linear layers and convolutions over time, on weights as the file stores them.
+
+use candle_core::{DType, Tensor};
+
+use super::{matrix, with_slice};
+use crate::error::Error;
+use crate::kernels::int8::Int8Rows;
+use crate::weights::Matrix;
+
+/// F16 weights are widened so many output channels at a time, so that they never stand in memory as F32 all at once.
+const WIDENED_ROWS: usize = 512;
+
+/// `y = x · Wᵀ + b`, W `[out, in]`.
+#[derive(Debug)]
+pub struct Linear {
+    weight: Matrix,
+    bias: Option<Vec<f32>>,
+}
+
+impl Linear {
+    /// A layer of these weights and, where given, a bias of shape `[out]`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the bias is not F32.
+    pub fn new(weight: Matrix, bias: Option<&Tensor>) -> Result<Self, Error> {
+        let bias = bias.map(|bias| bias.to_vec1()).transpose()?;
+        Ok(Self { weight, bias })
+    }
+
+    /// Output channels.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.shape().0
+    }
+
+    /// Input channels.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.shape().1
+    }
+
+    /// Multiply-accumulate operations for one row of input.
+    #[must_use]
+    pub fn multiply_adds(&self) -> u64 {
+        self.outputs() as u64 * self.inputs() as u64
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        match &self.weight {
+            Matrix::Float(weight) => (weight.dims()[0], weight.dims()[1]),
+            Matrix::Int8(weight) => (weight.rows(), weight.columns()),
+        }
+    }
+
+    /// `[rows, in]` to `[rows, out]`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the shapes do not fit.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+        let (rows, inputs) = x.dims2()?;
+        with_slice(x, |x| self.forward_rows(x, rows, inputs))?
+    }
+
+    /// One output row per window: window `i` is the [`Linear::inputs`] values from `x[i · step]` on, so that a
+    /// convolution over frames that lie one after the other needs no padding and no other layout.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the shapes do not fit.
+    pub fn forward_windows(&self, x: &[f32], step: usize) -> Result<Tensor, Error> {
+        let windows = window_count(x.len(), self.inputs(), step);
+        self.forward_rows(x, windows, step)
+    }
+
+    /// One output row for each of `rows` stretches of [`Linear::inputs`] values, which begin `step` values apart.
+    fn forward_rows(&self, x: &[f32], rows: usize, step: usize) -> Result<Tensor, Error> {
+        let (outputs, inputs) = self.shape();
+        match &self.weight {
+            Matrix::Int8(weight) => {
+                let mut out = vec![0.0; rows * outputs];
+                weight.multiply(&Int8Rows::quantize(x, rows, inputs, step), self.bias.as_deref(), &mut out);
+                matrix(out, rows, outputs)
+            }
+            Matrix::Float(weight) => {
+                let stretches = (0..rows).flat_map(|row| &x[row * step..][..inputs]).copied().collect();
+                let y = float_product(&matrix(stretches, rows, inputs)?, weight)?;
+                match &self.bias {
+                    Some(bias) => Ok(y.broadcast_add(&Tensor::new(bias.as_slice(), y.device())?)?),
+                    None => Ok(y),
+                }
+            }
+        }
+    }
+
+    /// The weights of output channels `rows`, as F32 `[rows, in]`: the layer as an embedding.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where a row is out of range.
+    pub fn rows(&self, rows: &[u32]) -> Result<Tensor, Error> {
+        match &self.weight {
+            Matrix::Int8(weight) => {
+                let columns = weight.columns();
+                let mut out = vec![0.0; rows.len() * columns];
+                for (&row, out) in rows.iter().zip(out.chunks_exact_mut(columns)) {
+                    weight.dequantize_row(row as usize, out);
+                }
+                matrix(out, rows.len(), columns)
+            }
+            Matrix::Float(weight) => {
+                Ok(weight.index_select(&Tensor::new(rows, weight.device())?, 0)?.to_dtype(DType::F32)?)
+            }
+        }
+    }
+}
+
+/// `x · Wᵀ` for weights of F32 or F16.
+fn float_product(x: &Tensor, weight: &Tensor) -> Result<Tensor, Error> {
+    if weight.dtype() == DType::F32 {
+        return Ok(x.matmul(&weight.t()?)?);
+    }
+    let outputs = weight.dims()[0];
+    let parts = (0..outputs)
+        .step_by(WIDENED_ROWS)
+        .map(|first| {
+            let rows = weight.narrow(0, first, WIDENED_ROWS.min(outputs - first))?;
+            x.matmul(&rows.to_dtype(DType::F32)?.t()?)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Tensor::cat(&parts, 1)?)
+}
+
+/// How many whole windows of `length` values, `step` apart, `total` values hold.
+#[must_use]
+pub fn window_count(total: usize, length: usize, step: usize) -> usize {
+    if total < length { 0 } else { (total - length) / step + 1 }
+}

@@ -1,0 +1,146 @@
+//! What a caller asks of a session, and what of it a model can do.
+
+use crate::error::Error;
+
+/// What to write down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// The words spoken, in their language.
+    Transcribe,
+    /// Their meaning in English.
+    Translate,
+}
+
+/// The budget for text that will be revised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partials {
+    /// None.
+    None,
+    /// Few.
+    Economical,
+    /// As many as there is time for.
+    Eager,
+}
+
+/// A word or phrase to expect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VocabularyPhrase {
+    /// As it is to be written.
+    pub text: String,
+    /// Added to the log-probability of its tokens.
+    pub weight: f32,
+}
+
+/// How speech is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VoiceActivity {
+    /// The best the model file provides for.
+    Automatic,
+    /// By energy.
+    Energy,
+    /// By a network.
+    Neural,
+}
+
+/// When a segment ends; lengths in samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpointing {
+    /// How speech is found.
+    pub voice_activity: VoiceActivity,
+    /// Silence that ends a segment.
+    pub minimum_silence: u32,
+    /// Shorter speech is noise.
+    pub minimum_speech: u32,
+    /// A longer segment is cut.
+    pub longest_segment: u32,
+}
+
+/// How a session transcribes, field by field as in the contract.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionOptions {
+    /// BCP 47 tag.
+    pub language: Option<String>,
+    /// What to write down.
+    pub task: Task,
+    /// Whether words carry times.
+    pub word_times: bool,
+    /// An upper bound: none are given yet.
+    pub partials: Partials,
+    /// When segments end; `None` takes everything up to `finish` for one.
+    pub endpointing: Option<Endpointing>,
+    /// Phrases to expect.
+    pub vocabulary: Vec<VocabularyPhrase>,
+    /// Text that came before.
+    pub context: Option<String>,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            language: None,
+            task: Task::Transcribe,
+            word_times: false,
+            partials: Partials::Economical,
+            endpointing: None,
+            vocabulary: Vec::new(),
+            context: None,
+        }
+    }
+}
+
+impl SessionOptions {
+    /// Checks them against a model that speaks `languages`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] for a value that is none, [`Error::UnsupportedOption`] for one the model cannot honour.
+    pub fn check(&self, languages: &[String], longest_segment_samples: usize) -> Result<(), Error> {
+        let invalid = |name, message: &str| Err(Error::InvalidOption { name, message: message.into() });
+        let unsupported = |name, message: &str| Err(Error::UnsupportedOption { name, message: message.into() });
+        if let Some(language) = &self.language {
+            if !is_language_tag(language) {
+                return invalid("language", "is not a BCP 47 tag such as `en` or `pt-BR`");
+            }
+            // `en-GB` is English too: the primary subtag decides.
+            let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+            if !languages.iter().any(|known| primary(known) == primary(language)) {
+                let message = format!("the model speaks {}, not `{language}`", languages.join(", "));
+                return unsupported("language", &message);
+            }
+        }
+        if let Some(endpointing) = &self.endpointing {
+            if endpointing.minimum_silence == 0 {
+                return invalid("endpointing.minimum-silence", "is 0, and must be at least 1 sample");
+            }
+            if endpointing.longest_segment == 0 || endpointing.longest_segment as usize > longest_segment_samples {
+                let message = format!("must be 1 to {longest_segment_samples} samples");
+                return invalid("endpointing.longest-segment", &message);
+            }
+            return unsupported("endpointing", "this engine takes each stream for one segment: leave it out");
+        }
+        if self.vocabulary.iter().any(|phrase| !phrase.weight.is_finite()) {
+            return invalid("vocabulary", "has a weight that is not a finite number");
+        }
+        if !self.vocabulary.is_empty() {
+            return unsupported("vocabulary", "the model cannot be told what words to expect");
+        }
+        if self.task == Task::Translate {
+            return unsupported("task", "the model transcribes and does not translate");
+        }
+        if self.word_times {
+            return unsupported("word-times", "the model does not tell when words were spoken");
+        }
+        if self.context.is_some() {
+            return unsupported("context", "the model is not conditioned on earlier text");
+        }
+        Ok(())
+    }
+}
+
+/// Whether `tag` has the shape of a BCP 47 tag: subtags of 1 to 8 letters and digits, the first of 2 to 8 letters.
+fn is_language_tag(tag: &str) -> bool {
+    let mut subtags = tag.split('-');
+    let primary = subtags.next().unwrap_or_default();
+    (2..=8).contains(&primary.len())
+        && primary.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && subtags.all(|sub| (1..=8).contains(&sub.len()) && sub.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}

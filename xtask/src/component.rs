@@ -1,0 +1,106 @@
+//! Builds the component: core module by cargo, component by wit-component, and a check that it is sealed.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use wit_component::ComponentEncoder;
+
+use crate::{cargo, check, root, seal, target_dir};
+
+/// The target the core module is built for.
+pub const TARGET: &str = "wasm32-wasip1";
+
+/// jco's signed pointers end at 2 GiB, so the engine never has more.
+const MEMORY_MAX_BYTES: u32 = 2 * 1024 * 1024 * 1024 - 64 * 1024;
+
+/// Answers for `wasi_snapshot_preview1`, in text form.
+const ADAPTER: &str = include_str!("adapter.wat");
+
+/// The instruction set a component is compiled for.
+#[derive(Debug, Clone, Copy)]
+pub enum Flavour {
+    /// Runs everywhere.
+    Simd128,
+    /// Faster, where the host has relaxed SIMD.
+    Relaxed,
+}
+
+impl Flavour {
+    /// All that are shipped.
+    pub const ALL: [Self; 2] = [Self::Simd128, Self::Relaxed];
+
+    /// The name in the component's file name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Simd128 => "simd128",
+            Self::Relaxed => "relaxed",
+        }
+    }
+
+    /// Compiler flags for it.
+    pub fn rustflags(self) -> String {
+        let features = match self {
+            Self::Simd128 => "+simd128",
+            Self::Relaxed => "+simd128,+relaxed-simd",
+        };
+        format!("-C target-feature={features} -C link-arg=--max-memory={MEMORY_MAX_BYTES}")
+    }
+
+    /// A cargo command that builds for it.
+    pub fn cargo(self, arguments: &[&str]) -> Command {
+        let mut command = cargo(arguments);
+        command
+            .args(["--profile", "guest", "--target", TARGET, "--package", "auricle-component"])
+            .env("CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS", self.rustflags());
+        command
+    }
+}
+
+/// Installs the WebAssembly target where rustup has not got it.
+pub fn install_target() -> Result<()> {
+    let rustup = || {
+        let mut command = Command::new("rustup");
+        command.current_dir(root());
+        command
+    };
+    let listed = rustup()
+        .args(["target", "list", "--installed"])
+        .output()
+        .context("rustup was not found: install Rust with rustup, so that the WebAssembly target can be added")?;
+    if !String::from_utf8_lossy(&listed.stdout).lines().any(|line| line == TARGET) {
+        check(rustup().args(["target", "add", TARGET]))?;
+    }
+    Ok(())
+}
+
+/// Builds every flavour and gives the components' paths.
+pub fn build_all() -> Result<Vec<PathBuf>> {
+    install_target()?;
+    Flavour::ALL.into_iter().map(build).collect()
+}
+
+/// Builds one flavour into `target/component`.
+fn build(flavour: Flavour) -> Result<PathBuf> {
+    check(&mut flavour.cargo(&["build", "--quiet"]))?;
+    let module = target_dir().join(TARGET).join("guest").join("auricle_component.wasm");
+    let module = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
+    let adapter = wat::parse_str(ADAPTER).context("assembling the adapter")?;
+    let component = ComponentEncoder::default()
+        .module(&module)?
+        .adapter("wasi_snapshot_preview1", &adapter)?
+        .validate(true)
+        .encode()
+        .context("making a component of the core module")?;
+    seal::check(&component).with_context(|| format!("the {} flavour is not sealed", flavour.name()))?;
+
+    let folder = target_dir().join("component");
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join(format!("auricle-{}.wasm", flavour.name()));
+    // An unchanged file keeps its time, so that the host that embeds it is not built again.
+    if std::fs::read(&path).ok().as_deref() != Some(&component) {
+        std::fs::write(&path, &component).with_context(|| format!("writing {}", path.display()))?;
+    }
+    eprintln!("{}: {} bytes", path.display(), component.len());
+    Ok(path)
+}

@@ -1,0 +1,68 @@
+//! `cargo xtask test`: everything that CI checks.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::component::{self, Flavour};
+use crate::{cargo, check, root, target_dir};
+
+/// Model files the tests need, as `auricle models pull` names them.
+const QUANTIZATIONS: [&str; 3] = ["q8", "f16", "f32"];
+
+/// Sets up, checks and tests.
+pub fn test() -> Result<()> {
+    step("format");
+    check(&mut cargo(&["fmt", "--all", "--check"]))?;
+
+    step("component, both flavours");
+    component::build_all()?;
+
+    step("lints");
+    let lints = ["clippy", "--quiet", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    check(&mut cargo(&lints))?;
+    check(&mut Flavour::Relaxed.cargo(&["clippy", "--quiet"]).args(["--", "-D", "warnings"]))?;
+
+    step("models");
+    let home = home();
+    let mut pull = cargo(&["run", "--quiet", "--release", "--package", "auricle", "--"]);
+    pull.args(["models", "pull", "moonshine-tiny-en"]).env("AURICLE_HOME", &home);
+    for quantization in QUANTIZATIONS {
+        pull.args(["--quantization", quantization]);
+    }
+    check(&mut pull)?;
+
+    step("tests");
+    let mut tests = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
+    tests.env("AURICLE_HOME", &home);
+    for flavour in Flavour::ALL {
+        tests.env(format!("AURICLE_GUEST_TESTS_{}", flavour.name().to_uppercase()), guest_tests(flavour)?);
+    }
+    check(&mut tests)
+}
+
+/// The folder the tests' models are in: the caller's, or one beside the build results.
+fn home() -> PathBuf {
+    std::env::var_os("AURICLE_HOME").map_or_else(|| target_dir().join("auricle-home"), |dir| root().join(dir))
+}
+
+/// Builds the component's unit tests as WebAssembly and gives the module's path.
+fn guest_tests(flavour: Flavour) -> Result<PathBuf> {
+    let output = flavour
+        .cargo(&["test", "--lib", "--no-run", "--message-format", "json"])
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .context("starting cargo")?;
+    if !output.status.success() {
+        bail!("the component's unit tests do not build as WebAssembly");
+    }
+    // One line of JSON per artifact; the test module is the only one that names an executable.
+    let messages = String::from_utf8(output.stdout).context("reading cargo's messages")?;
+    let (_, rest) = messages.rsplit_once("\"executable\":\"").context("cargo names no test module")?;
+    let (path, _) = rest.split_once('"').context("cargo's message is cut off")?;
+    Ok(PathBuf::from(path.replace("\\\\", "\\")))
+}
+
+fn step(name: &str) {
+    eprintln!("== {name}");
+}
