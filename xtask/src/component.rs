@@ -9,7 +9,7 @@ use wit_component::ComponentEncoder;
 use crate::{cargo, check, root, seal, target_dir};
 
 /// The target the core module is built for.
-pub const TARGET: &str = "wasm32-wasip1";
+pub(crate) const TARGET: &str = "wasm32-wasip1";
 
 /// jco's signed pointers end at 2 GiB, so the engine never has more.
 const MEMORY_MAX_BYTES: u32 = 2 * 1024 * 1024 * 1024 - 64 * 1024;
@@ -19,7 +19,7 @@ const ADAPTER: &str = include_str!("adapter.wat");
 
 /// The instruction set a component is compiled for.
 #[derive(Debug, Clone, Copy)]
-pub enum Flavour {
+pub(crate) enum Flavour {
     /// Runs everywhere.
     Simd128,
     /// Faster, where the host has relaxed SIMD.
@@ -28,10 +28,10 @@ pub enum Flavour {
 
 impl Flavour {
     /// All that are shipped.
-    pub const ALL: [Self; 2] = [Self::Simd128, Self::Relaxed];
+    pub(crate) const ALL: [Self; 2] = [Self::Simd128, Self::Relaxed];
 
     /// The name in the component's file name.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Simd128 => "simd128",
             Self::Relaxed => "relaxed",
@@ -39,7 +39,7 @@ impl Flavour {
     }
 
     /// Compiler flags for it.
-    pub fn rustflags(self) -> String {
+    pub(crate) fn rustflags(self) -> String {
         let features = match self {
             Self::Simd128 => "+simd128",
             Self::Relaxed => "+simd128,+relaxed-simd",
@@ -48,7 +48,7 @@ impl Flavour {
     }
 
     /// A cargo command that builds for it.
-    pub fn cargo(self, arguments: &[&str]) -> Command {
+    pub(crate) fn cargo(self, arguments: &[&str]) -> Command {
         let mut command = cargo(arguments);
         command
             .args(["--profile", "guest", "--target", TARGET, "--package", "auricle-component"])
@@ -58,7 +58,7 @@ impl Flavour {
 }
 
 /// Installs the WebAssembly target where rustup has not got it.
-pub fn install_target() -> Result<()> {
+pub(crate) fn install_target() -> Result<()> {
     let rustup = || {
         let mut command = Command::new("rustup");
         command.current_dir(root());
@@ -75,7 +75,7 @@ pub fn install_target() -> Result<()> {
 }
 
 /// Builds every flavour and gives the components' paths.
-pub fn build_all() -> Result<Vec<PathBuf>> {
+pub(crate) fn build_all() -> Result<Vec<PathBuf>> {
     install_target()?;
     Flavour::ALL.into_iter().map(build).collect()
 }

@@ -7,7 +7,7 @@ use wasmparser::{Parser, Payload};
 const CLOCK: &str = "wasi:clocks/monotonic-clock@";
 
 /// The names a component imports, outermost level, in order.
-pub fn imports(component: &[u8]) -> Result<Vec<String>> {
+pub(crate) fn imports(component: &[u8]) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(component) {
@@ -26,7 +26,7 @@ pub fn imports(component: &[u8]) -> Result<Vec<String>> {
 }
 
 /// Fails if a component imports anything but the clock.
-pub fn check(component: &[u8]) -> Result<()> {
+pub(crate) fn check(component: &[u8]) -> Result<()> {
     let names = imports(component)?;
     ensure!(
         names.len() == 1 && names[0].starts_with(CLOCK),

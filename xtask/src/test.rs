@@ -11,7 +11,7 @@ use crate::{cargo, check, root, target_dir};
 const QUANTIZATIONS: [&str; 3] = ["q8", "f16", "f32"];
 
 /// Sets up, checks and tests.
-pub fn test() -> Result<()> {
+pub(crate) fn test() -> Result<()> {
     step("format");
     check(&mut cargo(&["fmt", "--all", "--check"]))?;
 

@@ -339,3 +339,106 @@ mod scalar {
 use scalar::{dot_1x4, dot_2x4};
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use simd::{dot_1x4, dot_2x4};
+
+#[cfg(test)]
+mod tests {
+    use super::{Int8Matrix, Int8Rows};
+    use crate::kernels::testing::Noise;
+
+    /// Rows, columns and output channels around every boundary of the tiles, and the shapes of Moonshine Tiny.
+    const SHAPES: [(usize, usize, usize); 12] = [
+        (1, 1, 1),
+        (1, 16, 4),
+        (2, 15, 3),
+        (3, 17, 5),
+        (5, 31, 7),
+        (4, 288, 288),
+        (7, 288, 1152),
+        (1, 1152, 288),
+        (3, 2016, 576),
+        (129, 48, 9),
+        (2, 1728, 13),
+        (1, 288, 2304),
+    ];
+
+    fn weights(noise: &mut Noise, channels: usize, columns: usize) -> Int8Matrix {
+        let values = (0..channels * columns).map(|_| (noise.next() * 128.0).clamp(-128.0, 127.0) as i8).collect();
+        Int8Matrix::pack(channels, columns, values, (0..channels).map(|_| noise.next().abs() * 0.01).collect())
+    }
+
+    #[test]
+    fn the_kernel_agrees_with_its_reference_bit_for_bit_over_odd_shapes() {
+        let mut noise = Noise::new(7);
+        for (rows, columns, channels) in SHAPES {
+            let matrix = weights(&mut noise, channels, columns);
+            let data: Vec<f32> = (0..rows * columns).map(|_| noise.next() * 3.0 + 0.5).collect();
+            let bias: Vec<f32> = (0..channels).map(|_| noise.next()).collect();
+            let activations = Int8Rows::quantize(&data, rows, columns, columns);
+            for bias in [None, Some(bias.as_slice())] {
+                let mut fast = vec![f32::NAN; rows * channels];
+                let mut naive = vec![f32::NAN; rows * channels];
+                matrix.multiply(&activations, bias, &mut fast);
+                matrix.multiply_reference(&activations, bias, &mut naive);
+                let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(&fast), bits(&naive), "{rows} × {columns} × {channels}");
+            }
+        }
+    }
+
+    #[test]
+    fn extreme_weights_and_activations_do_not_overflow() {
+        // −128 · 127 in every product is the largest magnitude that pairs and sums can reach.
+        let columns = 1728;
+        let matrix = Int8Matrix::pack(4, columns, vec![-128; 4 * columns], vec![1.0; 4]);
+        let activations = Int8Rows::quantize(&vec![127.0; columns], 1, columns, columns);
+        let mut out = [0.0; 4];
+        matrix.multiply(&activations, None, &mut out);
+        assert_eq!(out, [-128.0 * 127.0 * columns as f32; 4]);
+    }
+
+    #[test]
+    fn quantized_products_stay_close_to_the_product_of_floats() {
+        let mut noise = Noise::new(3);
+        let (rows, columns, channels) = (5, 288, 64);
+        let matrix = weights(&mut noise, channels, columns);
+        let data: Vec<f32> = (0..rows * columns).map(|_| noise.next()).collect();
+        let mut out = vec![0.0; rows * channels];
+        matrix.multiply(&Int8Rows::quantize(&data, rows, columns, columns), None, &mut out);
+        let mut row_weights = vec![0.0; columns];
+        let (mut error, mut power) = (0.0f64, 0.0f64);
+        for channel in 0..channels {
+            matrix.dequantize_row(channel, &mut row_weights);
+            for row in 0..rows {
+                let exact: f64 = data[row * columns..][..columns]
+                    .iter()
+                    .zip(&row_weights)
+                    .map(|(&x, &w)| f64::from(x) * f64::from(w))
+                    .sum();
+                error += (exact - f64::from(out[row * channels + channel])).powi(2);
+                power += exact.powi(2);
+            }
+        }
+        // Rounding to 1/127 of a range of 2 leaves an error of 2/127/√12 a value against a root mean square of 1/√3.
+        assert!((error / power).sqrt() < 0.012, "relative error {}", (error / power).sqrt());
+    }
+
+    #[test]
+    fn rows_of_zeros_give_the_bias() {
+        let matrix = weights(&mut Noise::new(1), 6, 20);
+        let bias = [1.0, -2.0, 3.0, -4.0, 5.0, -6.0];
+        let mut out = [0.0; 6];
+        matrix.multiply(&Int8Rows::quantize(&[0.0; 20], 1, 20, 20), Some(&bias), &mut out);
+        assert_eq!(out, bias);
+    }
+
+    #[test]
+    fn overlapping_windows_are_quantized_each_on_its_own() {
+        let data: Vec<f32> = (0..100).map(|i| (i as f32 * 0.37).sin()).collect();
+        let windows = Int8Rows::quantize(&data, 9, 20, 10);
+        for row in 0..9 {
+            let alone = Int8Rows::quantize(&data[row * 10..], 1, 20, 20);
+            assert_eq!(windows.row(row), alone.row(0));
+            assert_eq!((windows.scales[row], windows.zeros[row]), (alone.scales[0], alone.zeros[0]));
+        }
+    }
+}

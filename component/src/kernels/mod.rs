@@ -1,3 +1,29 @@
 //! The loops in which the time is spent, each beside its naive reference.
 
 pub mod int8;
+
+#[cfg(test)]
+pub(crate) mod testing {
+    /// Numbers that look random and are the same everywhere (xorshift, Marsaglia 2003).
+    pub(crate) struct Noise(u64);
+
+    impl Noise {
+        /// A sequence of its own for every seed but 0.
+        pub(crate) fn new(seed: u64) -> Self {
+            Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        }
+
+        /// From −1 to 1.
+        pub(crate) fn next(&mut self) -> f32 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+        }
+
+        /// So many numbers.
+        pub(crate) fn take(&mut self, count: usize) -> Vec<f32> {
+            (0..count).map(|_| self.next()).collect()
+        }
+    }
+}

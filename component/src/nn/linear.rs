@@ -133,3 +133,56 @@ fn float_product(x: &Tensor, weight: &Tensor) -> Result<Tensor, Error> {
 pub fn window_count(total: usize, length: usize, step: usize) -> usize {
     if total < length { 0 } else { (total - length) / step + 1 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Linear, window_count};
+    use crate::kernels::testing::Noise;
+    use crate::nn::matrix;
+    use crate::weights::Matrix;
+    use candle_core::{DType, Device, Tensor};
+
+    #[test]
+    fn windows_of_frames_times_a_matrix_are_a_strided_convolution() {
+        let mut noise = Noise::new(9);
+        for (frames, inputs, outputs, kernel, stride) in [(7, 1, 1, 3, 2), (20, 5, 4, 7, 3), (9, 3, 2, 3, 2)] {
+            let x = noise.take(frames * inputs);
+            // [out, in, kernel], as a file stores it, and [out, kernel · in], as the loader packs it.
+            let stored = noise.take(outputs * inputs * kernel);
+            let packed = (0..outputs * kernel * inputs)
+                .map(|i| {
+                    let (output, tap, input) = (i / (kernel * inputs), i / inputs % kernel, i % inputs);
+                    stored[(output * inputs + input) * kernel + tap]
+                })
+                .collect();
+            let bias = Tensor::from_vec(noise.take(outputs), outputs, &Device::Cpu).expect("a vector");
+            let weight = Matrix::Float(matrix(packed, outputs, kernel * inputs).expect("a matrix"));
+            let linear = Linear::new(weight, Some(&bias)).expect("a layer");
+            let out = linear.forward_windows(&x, stride * inputs).expect("shapes fit");
+
+            let input = matrix(x, frames, inputs).and_then(|x| Ok(x.t()?.unsqueeze(0)?.contiguous()?)).expect("a batch");
+            let filters = Tensor::from_vec(stored, (outputs, inputs, kernel), &Device::Cpu).expect("filters");
+            let want = input.conv1d(&filters, 0, stride, 1, 1).and_then(|y| y.squeeze(0)?.t()).expect("a convolution");
+            let want = want.broadcast_add(&bias).and_then(|y| y.to_vec2::<f32>()).expect("floats");
+            assert_eq!(out.dims()[0], window_count(frames, kernel, stride));
+            for (is, want) in out.to_vec2::<f32>().expect("floats").iter().flatten().zip(want.iter().flatten()) {
+                assert!((is - want).abs() < 1e-5, "{is}, {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn f16_weights_give_the_product_of_their_values() {
+        // More output channels than are widened at a time, with a remainder.
+        let mut noise = Noise::new(21);
+        let weight = matrix(noise.take(1100 * 9), 1100, 9).and_then(|w| Ok(w.to_dtype(DType::F16)?)).expect("f16");
+        let x = matrix(noise.take(3 * 9), 3, 9).expect("a matrix");
+        let widened = weight.to_dtype(DType::F32).expect("f32");
+        let want = x.matmul(&widened.t().expect("transposed")).and_then(|y| y.to_vec2::<f32>()).expect("floats");
+        let linear = Linear::new(Matrix::Float(weight), None).expect("a layer");
+        assert_eq!(linear.forward(&x).and_then(|y| Ok(y.to_vec2::<f32>()?)).expect("floats"), want);
+        let rows = linear.rows(&[1099, 0]).and_then(|rows| Ok(rows.to_vec2::<f32>()?)).expect("floats");
+        let all = widened.to_vec2::<f32>().expect("floats");
+        assert_eq!(rows, [all[1099].clone(), all[0].clone()]);
+    }
+}

@@ -46,3 +46,32 @@ impl RotaryEmbedding {
         matrix(values, frames, channels)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RotaryEmbedding;
+    use crate::kernels::testing::Noise;
+    use crate::nn::matrix;
+
+    #[test]
+    fn pairs_turn_by_position_and_the_rest_of_each_head_stays() {
+        let x = Noise::new(4).take(3 * 2 * 6);
+        let rope = RotaryEmbedding::new(4, 10_000.0);
+        let out = rope.forward(&matrix(x.clone(), 3, 12).expect("a matrix"), 6, 5).expect("shapes fit");
+        for (frame, row) in out.to_vec2::<f32>().expect("floats").iter().enumerate() {
+            for head in 0..2 {
+                let at = |i: usize| f64::from(x[frame * 12 + head * 6 + i]);
+                for pair in 0..2 {
+                    let angle = (5 + frame) as f64 / 10_000f64.powf(pair as f64 / 2.0);
+                    let (a, b) = (at(2 * pair), at(2 * pair + 1));
+                    let want = [a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()];
+                    for (i, want) in want.into_iter().enumerate() {
+                        let is = f64::from(row[head * 6 + 2 * pair + i]);
+                        assert!((is - want).abs() < 1e-5, "{is}, {want}");
+                    }
+                }
+                assert_eq!(row[head * 6 + 4..][..2], x[frame * 12 + head * 6 + 4..][..2]);
+            }
+        }
+    }
+}
