@@ -106,13 +106,13 @@ pub struct Token {
 /// Every family this engine has.
 pub static FAMILIES: &[&dyn Family] = &[&Moonshine];
 
-/// The family that reads files of this architecture.
+/// The family among these that reads files of this architecture.
 ///
 /// # Errors
 /// [`Error::UnsupportedModel`] where there is none.
-pub fn by_architecture(architecture: &str) -> Result<&'static dyn Family, Error> {
-    FAMILIES.iter().copied().find(|family| family.architecture() == architecture).ok_or_else(|| {
-        let known: Vec<_> = FAMILIES.iter().map(|family| family.architecture()).collect();
+pub fn by_architecture<'a>(families: &[&'a dyn Family], architecture: &str) -> Result<&'a dyn Family, Error> {
+    families.iter().copied().find(|family| family.architecture() == architecture).ok_or_else(|| {
+        let known: Vec<_> = families.iter().map(|family| family.architecture()).collect();
         Error::UnsupportedModel(format!("its architecture is `{architecture}`, and known are: {}", known.join(", ")))
     })
 }
