@@ -53,6 +53,7 @@
 //! # }
 //! ```
 
+pub mod audio;
 mod bindings;
 mod cache;
 mod compile;
