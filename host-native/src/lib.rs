@@ -1,1 +1,3 @@
-//! x
+//! Speech to text in a sealed WebAssembly component.
+
+pub mod models;
