@@ -33,7 +33,7 @@ pub struct CatalogModel {
     #[serde(rename = "source")]
     pub sources: Vec<Source>,
     /// The model files that an import of any source gives.
-    #[serde(rename = "file", default)]
+    #[serde(rename = "file")]
     pub files: Vec<CatalogFile>,
 }
 
@@ -101,7 +101,10 @@ impl Catalog {
         self.models.iter().find(|model| {
             let suffix = name.strip_prefix(model.name.as_str());
             suffix.is_some_and(|suffix| {
-                suffix.is_empty() || suffix.strip_prefix('-').is_some_and(|q| q.parse::<Quantization>().is_ok())
+                suffix.is_empty()
+                    || suffix
+                        .strip_prefix('-')
+                        .is_some_and(|q| q.parse::<Quantization>().is_ok())
             })
         })
     }
@@ -111,7 +114,9 @@ impl CatalogModel {
     /// The model file of this quantization.
     #[must_use]
     pub fn file(&self, quantization: Quantization) -> Option<&CatalogFile> {
-        self.files.iter().find(|file| file.quantization == quantization)
+        self.files
+            .iter()
+            .find(|file| file.quantization == quantization)
     }
 }
 
@@ -119,7 +124,8 @@ impl CatalogModel {
 #[must_use]
 pub fn catalog() -> &'static Catalog {
     static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
-        toml::from_str(include_str!("../../catalog.toml")).expect("the built-in catalog is checked by a test")
+        toml::from_str(include_str!("../../catalog.toml"))
+            .expect("the built-in catalog is checked by a test")
     });
     &CATALOG
 }

@@ -1,9 +1,11 @@
 //! GGUF version 3: the container of the model file.
 
+mod header;
 mod reader;
 mod writer;
 
-pub use reader::{GgufError, GgufProblem, Header, MetadataItem, TensorInfo, Value};
+pub use header::{Header, MetadataItem, TensorInfo, Value};
+pub use reader::{GgufError, GgufProblem};
 pub(crate) use writer::{Writer, WriterTensor};
 
 pub(crate) const MAGIC: &[u8; 4] = b"GGUF";
