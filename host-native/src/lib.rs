@@ -65,6 +65,7 @@ mod flavour;
 mod instance;
 mod limits;
 mod model;
+pub mod models;
 mod session;
 mod ticker;
 pub mod types;
