@@ -32,7 +32,7 @@ fn main() {
     }
 }
 
-/// Where `cargo xtask build` writes it: `component` in Cargo's target folder, which this script's output folder lies in.
+/// Where `cargo xtask build` writes it: `component` in Cargo's target folder, in which this script's output lies.
 fn built_folder() -> PathBuf {
     let output = env::var_os("OUT_DIR")
         .map(PathBuf::from)

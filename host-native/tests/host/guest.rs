@@ -8,7 +8,7 @@ use wit_parser::Resolve;
 
 /// Somewhere that is never written to: read as any result of the contract, it is success, nothing, none and zero.
 const ZERO: &str = "(i32.const 1024)";
-const LOOP: &str = "(loop $again (br $again)) (unreachable)";
+pub(crate) const LOOP: &str = "(loop $again (br $again)) (unreachable)";
 const INTERFACE: &str = "auricle:speech/recognition@";
 
 /// The functions of the contract as the canonical ABI has them: name, type, and what a silent engine does.
@@ -74,6 +74,7 @@ pub(crate) struct Guest {
     bodies: Vec<(&'static str, String)>,
     contract_edits: Vec<(&'static str, &'static str)>,
     session_destructor: &'static str,
+    start: &'static str,
 }
 
 impl Guest {
@@ -85,6 +86,7 @@ impl Guest {
             bodies: vec![],
             contract_edits: vec![],
             session_destructor: "",
+            start: "",
         }
     }
 
@@ -109,6 +111,12 @@ impl Guest {
     /// Traps when a session is dropped.
     pub(crate) fn with_trapping_session_destructor(mut self) -> Self {
         self.session_destructor = "(unreachable)";
+        self
+    }
+
+    /// Does this as soon as it is instantiated.
+    pub(crate) fn starting_with(mut self, body: &'static str) -> Self {
+        self.start = body;
         self
     }
 
@@ -191,10 +199,13 @@ impl Guest {
                         (unreachable)))
                     (local.get $at))
                 (func (export "{interface}#[dtor]session") (param i32) {destructor})
+                (func $start {start})
+                (start $start)
                 {functions}
             )"#,
             pages = self.first_pages,
             destructor = self.session_destructor,
+            start = self.start,
         )
     }
 
