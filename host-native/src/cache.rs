@@ -39,23 +39,16 @@ pub(crate) fn key(engine: &wasmtime::Engine, component: Digest) -> Digest {
 pub(crate) fn platform_folder() -> Option<PathBuf> {
     match std::env::var_os("AURICLE_CACHE").filter(|value| !value.is_empty()) {
         Some(folder) => Some(folder.into()),
-        None => Some(
-            directories::ProjectDirs::from("", "", "auricle")?
-                .cache_dir()
-                .to_owned(),
-        ),
+        None => Some(directories::ProjectDirs::from("", "", "auricle")?.cache_dir().to_owned()),
     }
 }
 
 impl Cache {
     /// Opens a folder, and makes it where it does not exist. Fails where others could have written to it.
     pub(crate) fn open(folder: &Path) -> Result<Self, String> {
-        private::create(folder)
-            .map_err(|e| format!("cannot make the folder {}: {e}", folder.display()))?;
+        private::create(folder).map_err(|e| format!("cannot make the folder {}: {e}", folder.display()))?;
         private::check(folder)?;
-        Ok(Self {
-            folder: folder.to_owned(),
-        })
+        Ok(Self { folder: folder.to_owned() })
     }
 
     /// Where the entry of that name is or would be.
@@ -71,9 +64,7 @@ impl Cache {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(format!("cannot read {}: {e}", path.display())),
         };
-        read_verified(file, key)
-            .map(Some)
-            .map_err(|what| format!("{} {what}", path.display()))
+        read_verified(file, key).map(Some).map_err(|what| format!("{} {what}", path.display()))
     }
 
     /// Writes an entry, whole or not at all, and removes old ones.
@@ -81,9 +72,7 @@ impl Cache {
         let path = self.path(key);
         let write = || -> io::Result<()> {
             // With the extension of an entry, so that one that a killed process leaves behind is removed in time.
-            let mut file = tempfile::Builder::new()
-                .suffix(&format!(".{EXTENSION}"))
-                .tempfile_in(&self.folder)?;
+            let mut file = tempfile::Builder::new().suffix(&format!(".{EXTENSION}")).tempfile_in(&self.folder)?;
             file.write_all(&header(key, payload))?;
             file.write_all(payload)?;
             file.persist(&path)?;
@@ -102,10 +91,7 @@ impl Cache {
         let mut entries: Vec<(SystemTime, PathBuf)> = files
             .filter_map(Result::ok)
             .map(|file| file.path())
-            .filter(|path| {
-                path.extension()
-                    .is_some_and(|extension| extension == EXTENSION)
-            })
+            .filter(|path| path.extension().is_some_and(|extension| extension == EXTENSION))
             .filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
             .collect();
         entries.sort_unstable();
@@ -116,13 +102,7 @@ impl Cache {
 }
 
 fn header(key: Digest, payload: &[u8]) -> [u8; HEADER_BYTES] {
-    let fields = [
-        &MAGIC[..],
-        &key.0,
-        &Digest::of(payload).0,
-        &(payload.len() as u64).to_le_bytes(),
-    ]
-    .concat();
+    let fields = [&MAGIC[..], &key.0, &Digest::of(payload).0, &(payload.len() as u64).to_le_bytes()].concat();
     let mut header = [0; HEADER_BYTES];
     header.copy_from_slice(&fields);
     header
@@ -157,30 +137,19 @@ mod private {
     const OTHERS_WRITE: u32 = 0o022;
 
     pub(super) fn create(folder: &Path) -> io::Result<()> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
     }
 
     pub(super) fn check(folder: &Path) -> Result<(), String> {
         let failed = |e: io::Error| format!("cannot use the folder {}: {e}", folder.display());
         let metadata = fs::metadata(folder).map_err(failed)?;
         // A file made now belongs to whoever this process is: that needs no call that the standard library lacks.
-        let own = tempfile::tempfile_in(folder)
-            .and_then(|file| file.metadata())
-            .map_err(failed)?;
+        let own = tempfile::tempfile_in(folder).and_then(|file| file.metadata()).map_err(failed)?;
         if metadata.uid() != own.uid() {
-            return Err(format!(
-                "the folder {} belongs to another user",
-                folder.display()
-            ));
+            return Err(format!("the folder {} belongs to another user", folder.display()));
         }
         if metadata.mode() & OTHERS_WRITE != 0 {
-            return Err(format!(
-                "other users may write to the folder {}",
-                folder.display()
-            ));
+            return Err(format!("other users may write to the folder {}", folder.display()));
         }
         Ok(())
     }

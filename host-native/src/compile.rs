@@ -78,9 +78,7 @@ pub(crate) fn compile(
         CacheFolder::At(folder) => Some(folder.clone()),
         CacheFolder::Platform => cache::platform_folder(),
     };
-    let cache = match folder
-        .ok_or_else(|| "the platform has no cache folder".to_owned())
-        .and_then(|f| Cache::open(&f))
+    let cache = match folder.ok_or_else(|| "the platform has no cache folder".to_owned()).and_then(|f| Cache::open(&f))
     {
         Ok(cache) => cache,
         Err(why) => return Ok((compile()?, CacheUse::Unusable(why))),
@@ -95,24 +93,15 @@ pub(crate) fn compile(
         },
     };
     let component = compile()?;
-    let stored = component
-        .serialize()
-        .map_err(|e| format!("{e:#}"))
-        .and_then(|code| cache.store(key, &code));
+    let stored = component.serialize().map_err(|e| format!("{e:#}")).and_then(|code| cache.store(key, &code));
     let used = match stored {
-        Ok(()) => CacheUse::Stored {
-            path: cache.path(key),
-            replaced,
-        },
+        Ok(()) => CacheUse::Stored { path: cache.path(key), replaced },
         Err(why) => CacheUse::Unusable(why),
     };
     Ok((component, used))
 }
 
-#[allow(
-    unsafe_code,
-    reason = "the one place where code that was compiled earlier is taken to run"
-)]
+#[allow(unsafe_code, reason = "the one place where code that was compiled earlier is taken to run")]
 fn deserialize(engine: &Engine, code: &[u8]) -> Result<Component, String> {
     // SAFETY: `code` was written by `Component::serialize` of this version of wasmtime: it lay in a folder that only
     // this user can write to, under a key that covers version, settings and processor, and its SHA-256 is the one that

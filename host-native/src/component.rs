@@ -54,21 +54,13 @@ impl Source {
             Self::Embedded(flavour) => Ok(embedded_component(flavour).into()),
             Self::Bytes(bytes) => Ok(bytes.into()),
             Self::File(ref path) => {
-                let io = |source| Error::Io {
-                    path: path.clone(),
-                    source,
-                };
+                let io = |source| Error::Io { path: path.clone(), source };
                 let mut bytes = Vec::new();
                 let file = File::open(path).map_err(io)?;
-                file.take(LARGEST_FILE_BYTES + 1)
-                    .read_to_end(&mut bytes)
-                    .map_err(io)?;
+                file.take(LARGEST_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
                 if bytes.len() as u64 > LARGEST_FILE_BYTES {
                     let message = format!("it is larger than {LARGEST_FILE_BYTES} bytes");
-                    return Err(Error::ComponentInvalid {
-                        origin: self.origin(),
-                        message,
-                    });
+                    return Err(Error::ComponentInvalid { origin: self.origin(), message });
                 }
                 Ok(bytes.into())
             }
@@ -112,14 +104,13 @@ impl ComponentInfo {
     ) -> Self {
         let engine = compiled.engine();
         let ty: ComponentType = compiled.component_type();
-        let interface =
-            |(name, item): (&str, wasmtime::component::types::ComponentExtern<'_>)| Interface {
-                name: name.to_owned(),
-                functions: match &item.ty {
-                    ComponentItem::ComponentInstance(instance) => functions(instance, engine),
-                    _ => Vec::new(),
-                },
-            };
+        let interface = |(name, item): (&str, wasmtime::component::types::ComponentExtern<'_>)| Interface {
+            name: name.to_owned(),
+            functions: match &item.ty {
+                ComponentItem::ComponentInstance(instance) => functions(instance, engine),
+                _ => Vec::new(),
+            },
+        };
         Self {
             origin,
             sha256,
@@ -132,31 +123,16 @@ impl ComponentInfo {
     /// Fails where the component asks for more than the clock or does not offer the contract.
     pub(crate) fn check(&self) -> Result<()> {
         for import in &self.imports {
-            let refused = |what: String| Error::ComponentImports {
-                origin: self.origin.clone(),
-                import: what,
-            };
+            let refused = |what: String| Error::ComponentImports { origin: self.origin.clone(), import: what };
             if !is_version(&import.name, CLOCK, 0, 2) {
                 return Err(refused(import.name.clone()));
             }
-            if let Some(function) = import
-                .functions
-                .iter()
-                .find(|function| *function != CLOCK_FUNCTION)
-            {
+            if let Some(function) = import.functions.iter().find(|function| *function != CLOCK_FUNCTION) {
                 return Err(refused(format!("{}#{function}", import.name)));
             }
         }
-        if !self
-            .exports
-            .iter()
-            .any(|export| is_version(&export.name, RECOGNITION, 0, 1))
-        {
-            let offered: Vec<&str> = self
-                .exports
-                .iter()
-                .map(|export| export.name.as_str())
-                .collect();
+        if !self.exports.iter().any(|export| is_version(&export.name, RECOGNITION, 0, 1)) {
+            let offered: Vec<&str> = self.exports.iter().map(|export| export.name.as_str()).collect();
             let message = match offered.as_slice() {
                 [] => "it exports nothing".to_owned(),
                 offered => format!("it exports {}", offered.join(", ")),
@@ -168,11 +144,7 @@ impl ComponentInfo {
 
     /// The error for a component that exports the interface, but not as the contract has it.
     pub(crate) fn not_the_contract(&self, message: String) -> Error {
-        Error::ComponentExports {
-            origin: self.origin.clone(),
-            export: format!("{RECOGNITION}@0.1"),
-            message,
-        }
+        Error::ComponentExports { origin: self.origin.clone(), export: format!("{RECOGNITION}@0.1"), message }
     }
 }
 
@@ -186,13 +158,9 @@ fn functions(instance: &ComponentInstance, engine: &wasmtime::Engine) -> Vec<Str
 
 /// Whether `name` is `interface@major.minor.patch` with any patch: below 1.0 those are compatible.
 fn is_version(name: &str, interface: &str, major: u64, minor: u64) -> bool {
-    let version = name
-        .strip_prefix(interface)
-        .and_then(|rest| rest.strip_prefix('@'));
+    let version = name.strip_prefix(interface).and_then(|rest| rest.strip_prefix('@'));
     let version = version.and_then(|version| Version::parse(version).ok());
-    version.is_some_and(|version| {
-        (version.major, version.minor) == (major, minor) && version.pre.is_empty()
-    })
+    version.is_some_and(|version| (version.major, version.minor) == (major, minor) && version.pre.is_empty())
 }
 
 #[cfg(test)]
@@ -204,15 +172,7 @@ mod tests {
         for name in ["a:b/c@0.2.0", "a:b/c@0.2.17"] {
             assert!(is_version(name, "a:b/c", 0, 2), "{name}");
         }
-        for name in [
-            "a:b/c",
-            "a:b/c@",
-            "a:b/c@0.2",
-            "a:b/c@0.3.0",
-            "a:b/c@1.2.0",
-            "a:b/cd@0.2.0",
-            "a:b/c@0.2.x",
-        ] {
+        for name in ["a:b/c", "a:b/c@", "a:b/c@0.2", "a:b/c@0.3.0", "a:b/c@1.2.0", "a:b/cd@0.2.0", "a:b/c@0.2.x"] {
             assert!(!is_version(name, "a:b/c", 0, 2), "{name}");
         }
     }

@@ -68,11 +68,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error::Read`] where the reader fails, and otherwise as [`Engine::load_model`].
-    pub fn load_model_from_reader(
-        &self,
-        reader: impl Read,
-        total_bytes: Option<u64>,
-    ) -> Result<Model> {
+    pub fn load_model_from_reader(&self, reader: impl Read, total_bytes: Option<u64>) -> Result<Model> {
         Model::from_reader(self, reader, total_bytes)
     }
 
@@ -83,9 +79,7 @@ impl Engine {
     /// [`Error::ComponentExports`] where the component is not of the contract after all, and [fatal](Error::is_fatal)
     /// errors.
     pub fn about(&self) -> Result<EngineInfo> {
-        self.instantiate()?.call("about", |store, engine| {
-            engine.auricle_speech_recognition().call_about(store)
-        })
+        self.instantiate()?.call("about", |store, engine| engine.auricle_speech_recognition().call_about(store))
     }
 
     /// The component that runs.
@@ -208,11 +202,7 @@ impl EngineBuilder {
     /// where it has another contract, and [`Error::Runtime`] where the machine cannot run compiled WebAssembly.
     pub fn build(self) -> Result<Engine> {
         let (flavour, source, flavour_reason) = match (self.given, self.flavour) {
-            (Some(given), _) => (
-                None,
-                given,
-                "the component was given, and is not one of the embedded two",
-            ),
+            (Some(given), _) => (None, given, "the component was given, and is not one of the embedded two"),
             (None, Some(flavour)) => (Some(flavour), Source::Embedded(flavour), "asked for"),
             (None, None) => {
                 let (flavour, reason) = Flavour::automatic();
@@ -224,34 +214,17 @@ impl EngineBuilder {
         let origin = source.origin();
         let bytes = source.bytes()?;
         let sha256 = Digest::of(&bytes);
-        let (compiled, cache) =
-            compile::compile(&runtime, &bytes, sha256, &self.cache).map_err(|message| {
-                Error::ComponentInvalid {
-                    origin: origin.clone(),
-                    message,
-                }
-            })?;
+        let (compiled, cache) = compile::compile(&runtime, &bytes, sha256, &self.cache)
+            .map_err(|message| Error::ComponentInvalid { origin: origin.clone(), message })?;
 
         let component = ComponentInfo::read(origin, sha256, bytes.len(), &compiled);
         component.check()?;
         let not_the_contract = |e: wasmtime::Error| component.not_the_contract(format!("{e:#}"));
         let linker = HostState::linker(&runtime).map_err(|e| Error::Runtime(format!("{e:#}")))?;
-        let pre = linker
-            .instantiate_pre(&compiled)
-            .and_then(EnginePre::new)
-            .map_err(not_the_contract)?;
-        let ticker = Ticker::start(runtime, self.limits.call_deadline)
-            .map_err(|e| Error::Runtime(e.to_string()))?;
+        let pre = linker.instantiate_pre(&compiled).and_then(EnginePre::new).map_err(not_the_contract)?;
+        let ticker = Ticker::start(runtime, self.limits.call_deadline).map_err(|e| Error::Runtime(e.to_string()))?;
         Ok(Engine {
-            shared: Arc::new(Shared {
-                pre,
-                limits: self.limits,
-                ticker,
-                component,
-                flavour,
-                flavour_reason,
-                cache,
-            }),
+            shared: Arc::new(Shared { pre, limits: self.limits, ticker, component, flavour, flavour_reason, cache }),
         })
     }
 }

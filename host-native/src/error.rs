@@ -18,9 +18,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The component file is not a WebAssembly component that can be compiled here.
-    #[error(
-        "{origin} is not a usable WebAssembly component: {message}; give one built by `cargo xtask build`"
-    )]
+    #[error("{origin} is not a usable WebAssembly component: {message}; give one built by `cargo xtask build`")]
     ComponentInvalid {
         /// Which component.
         origin: String,
@@ -29,9 +27,7 @@ pub enum Error {
     },
 
     /// The component asks for something that an engine must not have, such as files or the network.
-    #[error(
-        "{origin} imports `{import}`, and a speech engine may import nothing but the clock; do not trust it"
-    )]
+    #[error("{origin} imports `{import}`, and a speech engine may import nothing but the clock; do not trust it")]
     ComponentImports {
         /// Which component.
         origin: String,
@@ -114,9 +110,7 @@ pub enum Error {
     Internal(String),
 
     /// A block of audio is larger than what one call may carry into the engine. No sample of it was taken.
-    #[error(
-        "a block of {samples} samples is too large for one call: push at most {allowed} at a time"
-    )]
+    #[error("a block of {samples} samples is too large for one call: push at most {allowed} at a time")]
     BlockTooLarge {
         /// Samples in the block.
         samples: usize,
@@ -177,10 +171,7 @@ impl Error {
     pub fn is_fatal(&self) -> bool {
         matches!(
             self,
-            Self::Trapped { .. }
-                | Self::DeadlineExceeded { .. }
-                | Self::MemoryLimit { .. }
-                | Self::InstanceLost
+            Self::Trapped { .. } | Self::DeadlineExceeded { .. } | Self::MemoryLimit { .. } | Self::InstanceLost
         )
     }
 }

@@ -30,15 +30,9 @@ impl Flavour {
                 "chosen for x86-64: its int8 dot product runs about twice as fast there as plain SIMD's",
             )
         } else if cfg!(target_arch = "aarch64") {
-            (
-                Self::RelaxedSimd,
-                "chosen for AArch64: its int8 dot product saves widening the operands first",
-            )
+            (Self::RelaxedSimd, "chosen for AArch64: its int8 dot product saves widening the operands first")
         } else {
-            (
-                Self::Simd128,
-                "chosen because relaxed SIMD was tried on x86-64 and AArch64 only",
-            )
+            (Self::Simd128, "chosen because relaxed SIMD was tried on x86-64 and AArch64 only")
         }
     }
 }

@@ -30,10 +30,7 @@ impl Instance {
             engine.pre().instantiate(&mut store)
         };
         match bindings {
-            Ok(bindings) => Ok(Self {
-                engine,
-                live: Some(Live { store, bindings }),
-            }),
+            Ok(bindings) => Ok(Self { engine, live: Some(Live { store, bindings }) }),
             Err(e) if e.is::<Trap>() => Err(lost(&engine, &mut store, "instantiation", &e)),
             // What traps nothing and refuses no memory is a function of another type than the contract's.
             Err(e) => Err(match store.data_mut().memory.take_refusal() {
@@ -53,8 +50,7 @@ impl Instance {
         let live = self.live.as_mut().ok_or(Error::InstanceLost)?;
         // What was refused to an earlier call, which then did without, is no reason for this one to fail.
         live.store.data_mut().memory.take_refusal();
-        live.store
-            .set_epoch_deadline(self.engine.ticker().deadline_ticks());
+        live.store.set_epoch_deadline(self.engine.ticker().deadline_ticks());
         let result = {
             let _running = self.engine.ticker().run();
             function(&mut live.store, &live.bindings)
@@ -86,31 +82,16 @@ pub(crate) fn lock(instance: &Mutex<Instance>) -> MutexGuard<'_, Instance> {
 }
 
 /// Tells why a call was lost.
-fn lost(
-    engine: &Engine,
-    store: &mut Store<HostState>,
-    call: &'static str,
-    e: &wasmtime::Error,
-) -> Error {
+fn lost(engine: &Engine, store: &mut Store<HostState>, call: &'static str, e: &wasmtime::Error) -> Error {
     if let Some(Trap::Interrupt) = e.downcast_ref::<Trap>() {
-        return Error::DeadlineExceeded {
-            call,
-            deadline: engine.limits().call_deadline,
-        };
+        return Error::DeadlineExceeded { call, deadline: engine.limits().call_deadline };
     }
     match store.data_mut().memory.take_refusal() {
         Some(requested) => memory_limit(engine, call, requested),
-        None => Error::Trapped {
-            call,
-            reason: format!("{e:#}"),
-        },
+        None => Error::Trapped { call, reason: format!("{e:#}") },
     }
 }
 
 fn memory_limit(engine: &Engine, call: &'static str, requested_bytes: u64) -> Error {
-    Error::MemoryLimit {
-        call,
-        requested_bytes,
-        limit_bytes: engine.limits().memory_bytes,
-    }
+    Error::MemoryLimit { call, requested_bytes, limit_bytes: engine.limits().memory_bytes }
 }

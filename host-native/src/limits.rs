@@ -24,11 +24,7 @@ impl Default for Limits {
     /// 1 GiB, 30 seconds and 16 MiB: much more than a model of a few hundred million weights and its longest transcript
     /// take, and little enough for a machine not to suffer.
     fn default() -> Self {
-        Self {
-            memory_bytes: 1 << 30,
-            call_deadline: Duration::from_secs(30),
-            result_bytes: 16 << 20,
-        }
+        Self { memory_bytes: 1 << 30, call_deadline: Duration::from_secs(30), result_bytes: 16 << 20 }
     }
 }
 
@@ -48,17 +44,8 @@ pub(crate) struct HostState {
 impl HostState {
     /// Makes a store that is held to `limits`. Its deadline must be set before each call.
     pub(crate) fn store(engine: &wasmtime::Engine, limits: &Limits) -> Store<Self> {
-        let memory = MemoryAccount {
-            limit_bytes: limits.memory_bytes,
-            ..MemoryAccount::default()
-        };
-        let mut store = Store::new(
-            engine,
-            Self {
-                started: Instant::now(),
-                memory,
-            },
-        );
+        let memory = MemoryAccount { limit_bytes: limits.memory_bytes, ..MemoryAccount::default() };
+        let mut store = Store::new(engine, Self { started: Instant::now(), memory });
         store.limiter(|state| &mut state.memory);
         store.epoch_deadline_trap();
         store.set_hostcall_fuel(limits.result_bytes);
@@ -99,12 +86,7 @@ impl MemoryAccount {
 }
 
 impl ResourceLimiter for MemoryAccount {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let growth = (desired as u64).saturating_sub(current as u64);
         let total = self.granted_bytes.saturating_add(growth);
         if total > self.limit_bytes || maximum.is_some_and(|maximum| desired > maximum) {
@@ -120,16 +102,8 @@ impl ResourceLimiter for MemoryAccount {
         Ok(())
     }
 
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        Ok(desired
-            <= maximum.map_or(MOST_TABLE_ELEMENTS, |maximum| {
-                maximum.min(MOST_TABLE_ELEMENTS)
-            }))
+    fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= maximum.map_or(MOST_TABLE_ELEMENTS, |maximum| maximum.min(MOST_TABLE_ELEMENTS)))
     }
 
     fn instances(&self) -> usize {

@@ -42,24 +42,12 @@ struct Loaded {
 impl Model {
     pub(crate) fn from_file(engine: &Engine, path: &Path) -> Result<Self> {
         let loaded = Loaded::from_file(engine, path)?;
-        Ok(Self {
-            engine: engine.clone(),
-            loaded,
-            path: Some(path.to_owned()),
-        })
+        Ok(Self { engine: engine.clone(), loaded, path: Some(path.to_owned()) })
     }
 
-    pub(crate) fn from_reader(
-        engine: &Engine,
-        reader: impl Read,
-        total_bytes: Option<u64>,
-    ) -> Result<Self> {
+    pub(crate) fn from_reader(engine: &Engine, reader: impl Read, total_bytes: Option<u64>) -> Result<Self> {
         let loaded = Loaded::new(engine, reader, total_bytes, Error::Read)?;
-        Ok(Self {
-            engine: engine.clone(),
-            loaded,
-            path: None,
-        })
+        Ok(Self { engine: engine.clone(), loaded, path: None })
     }
 
     /// What the model is.
@@ -118,19 +106,13 @@ impl Model {
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Model")
-            .field("path", &self.path)
-            .field("info", &self.loaded.info)
-            .finish_non_exhaustive()
+        f.debug_struct("Model").field("path", &self.path).field("info", &self.loaded.info).finish_non_exhaustive()
     }
 }
 
 impl Loaded {
     fn from_file(engine: &Engine, path: &Path) -> Result<Self> {
-        let io = |source| Error::Io {
-            path: path.to_owned(),
-            source,
-        };
+        let io = |source| Error::Io { path: path.to_owned(), source };
         let file = File::open(path).map_err(io)?;
         // The length of a pipe is not known, and is not zero.
         let metadata = file.metadata().map_err(io)?;
@@ -146,59 +128,30 @@ impl Loaded {
     ) -> Result<Self> {
         let mut instance = engine.instantiate()?;
         let loader = instance.call("[constructor]model-loader", |store, engine| {
-            engine
-                .auricle_speech_recognition()
-                .model_loader()
-                .call_constructor(store, total_bytes)
+            engine.auricle_speech_recognition().model_loader().call_constructor(store, total_bytes)
         })?;
         let mut chunk = Vec::new();
         loop {
             chunk.clear();
-            reader
-                .by_ref()
-                .take(CHUNK_BYTES)
-                .read_to_end(&mut chunk)
-                .map_err(&read_error)?;
+            reader.by_ref().take(CHUNK_BYTES).read_to_end(&mut chunk).map_err(&read_error)?;
             if chunk.is_empty() {
                 break;
             }
             instance.call("model-loader.write", |store, engine| {
-                engine
-                    .auricle_speech_recognition()
-                    .model_loader()
-                    .call_write(store, loader, &chunk)
+                engine.auricle_speech_recognition().model_loader().call_write(store, loader, &chunk)
             })??;
         }
-        let handle = instance.call("load-model", |store, engine| {
-            engine
-                .auricle_speech_recognition()
-                .call_load_model(store, loader)
-        })??;
-        let info = instance.call("model.info", |store, engine| {
-            engine
-                .auricle_speech_recognition()
-                .model()
-                .call_info(store, handle)
-        })?;
+        let handle = instance
+            .call("load-model", |store, engine| engine.auricle_speech_recognition().call_load_model(store, loader))??;
+        let info = instance
+            .call("model.info", |store, engine| engine.auricle_speech_recognition().model().call_info(store, handle))?;
         let default_options = instance.call("model.default-options", |store, engine| {
-            engine
-                .auricle_speech_recognition()
-                .model()
-                .call_default_options(store, handle)
+            engine.auricle_speech_recognition().model().call_default_options(store, handle)
         })?;
         let load_metrics = instance.call("model.load-metrics", |store, engine| {
-            engine
-                .auricle_speech_recognition()
-                .model()
-                .call_load_metrics(store, handle)
+            engine.auricle_speech_recognition().model().call_load_metrics(store, handle)
         })?;
-        Ok(Self {
-            instance: Arc::new(Mutex::new(instance)),
-            handle,
-            info,
-            default_options,
-            load_metrics,
-        })
+        Ok(Self { instance: Arc::new(Mutex::new(instance)), handle, info, default_options, load_metrics })
     }
 }
 
@@ -207,9 +160,7 @@ impl Drop for Loaded {
         // Without sessions the whole instance goes, and needs no tidying.
         if Arc::strong_count(&self.instance) > 1 {
             // A trap in it is for the sessions to find.
-            let _ = lock(&self.instance).call("[resource-drop]model", |store, _| {
-                self.handle.resource_drop(store)
-            });
+            let _ = lock(&self.instance).call("[resource-drop]model", |store, _| self.handle.resource_drop(store));
         }
     }
 }

@@ -29,21 +29,11 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn open(
-        instance: &Arc<Mutex<Instance>>,
-        model: ResourceAny,
-        options: &SessionOptions,
-    ) -> Result<Self> {
+    pub(crate) fn open(instance: &Arc<Mutex<Instance>>, model: ResourceAny, options: &SessionOptions) -> Result<Self> {
         let handle = lock(instance).call("session.open", |store, engine| {
-            engine
-                .auricle_speech_recognition()
-                .session()
-                .call_open(store, model, options)
+            engine.auricle_speech_recognition().session().call_open(store, model, options)
         })??;
-        Ok(Self {
-            instance: Arc::clone(instance),
-            handle,
-        })
+        Ok(Self { instance: Arc::clone(instance), handle })
     }
 
     /// Takes the next block of audio: mono, 16 000 Hz, nominally from −1 to 1, of any length up to
@@ -58,17 +48,11 @@ impl Session {
     pub fn push_audio(&mut self, samples: &[f32]) -> Result<()> {
         // A block that the guest has no memory for would cost the instance before the guest could refuse it.
         if samples.len() > MAX_BLOCK_SAMPLES {
-            return Err(Error::BlockTooLarge {
-                samples: samples.len(),
-                allowed: MAX_BLOCK_SAMPLES,
-            });
+            return Err(Error::BlockTooLarge { samples: samples.len(), allowed: MAX_BLOCK_SAMPLES });
         }
         let handle = self.handle;
         lock(&self.instance).call("session.push-audio", |store, engine| {
-            engine
-                .auricle_speech_recognition()
-                .session()
-                .call_push_audio(store, handle, samples)
+            engine.auricle_speech_recognition().session().call_push_audio(store, handle, samples)
         })??;
         Ok(())
     }
@@ -82,10 +66,7 @@ impl Session {
     pub fn finish(&mut self) -> Result<()> {
         let handle = self.handle;
         lock(&self.instance).call("session.finish", |store, engine| {
-            engine
-                .auricle_speech_recognition()
-                .session()
-                .call_finish(store, handle)
+            engine.auricle_speech_recognition().session().call_finish(store, handle)
         })??;
         Ok(())
     }
@@ -101,10 +82,7 @@ impl Session {
     pub fn poll(&mut self, max_steps: u32) -> Result<Poll> {
         let handle = self.handle;
         let poll = lock(&self.instance).call("session.poll-transcript", |store, engine| {
-            engine
-                .auricle_speech_recognition()
-                .session()
-                .call_poll_transcript(store, handle, max_steps)
+            engine.auricle_speech_recognition().session().call_poll_transcript(store, handle, max_steps)
         })??;
         Ok(poll)
     }
@@ -119,9 +97,7 @@ impl Session {
             let poll = self.poll(DRAIN_STEPS)?;
             // An engine that promises work and does none would hold its host here for ever.
             if poll.more && poll.steps == 0 && poll.events.is_empty() {
-                return Err(Error::Internal(
-                    "it says that there is work left, and does none".to_owned(),
-                ));
+                return Err(Error::Internal("it says that there is work left, and does none".to_owned()));
             }
             poll.events.into_iter().for_each(&mut on_event);
             if !poll.more {
@@ -139,10 +115,7 @@ impl Session {
     pub fn reset(&mut self) -> Result<()> {
         let handle = self.handle;
         lock(&self.instance).call("session.reset", |store, engine| {
-            engine
-                .auricle_speech_recognition()
-                .session()
-                .call_reset(store, handle)
+            engine.auricle_speech_recognition().session().call_reset(store, handle)
         })
     }
 
@@ -154,10 +127,7 @@ impl Session {
     pub fn metrics(&self) -> Result<Metrics> {
         let handle = self.handle;
         lock(&self.instance).call("session.metrics", |store, engine| {
-            engine
-                .auricle_speech_recognition()
-                .session()
-                .call_metrics(store, handle)
+            engine.auricle_speech_recognition().session().call_metrics(store, handle)
         })
     }
 }
@@ -173,9 +143,7 @@ impl Drop for Session {
         // The last of an instance takes it along, and need not tidy it.
         if Arc::strong_count(&self.instance) > 1 {
             // A trap in it is for the model's next call to find.
-            let _ = lock(&self.instance).call("[resource-drop]session", |store, _| {
-                self.handle.resource_drop(store)
-            });
+            let _ = lock(&self.instance).call("[resource-drop]session", |store, _| self.handle.resource_drop(store));
         }
     }
 }

@@ -33,21 +33,13 @@ impl Ticker {
     pub(crate) fn start(engine: wasmtime::Engine, deadline: Duration) -> std::io::Result<Self> {
         let tick = (deadline / 10).clamp(SHORTEST_TICK, LONGEST_TICK);
         // One more than fit in, since the first tick comes anywhere between now and a whole tick from now.
-        let deadline_ticks = u64::try_from(deadline.as_nanos().div_ceil(tick.as_nanos()))
-            .unwrap_or(u64::MAX / 2)
-            + 1;
+        let deadline_ticks = u64::try_from(deadline.as_nanos().div_ceil(tick.as_nanos())).unwrap_or(u64::MAX / 2) + 1;
         let shared = Arc::new(Shared::default());
-        let thread = thread::Builder::new()
-            .name("auricle-ticker".to_owned())
-            .spawn({
-                let shared = Arc::clone(&shared);
-                move || shared.run(&engine, tick)
-            })?;
-        Ok(Self {
-            shared,
-            thread: Some(thread),
-            deadline_ticks,
-        })
+        let thread = thread::Builder::new().name("auricle-ticker".to_owned()).spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.run(&engine, tick)
+        })?;
+        Ok(Self { shared, thread: Some(thread), deadline_ticks })
     }
 
     /// The deadline of a call that begins now, in ticks beyond the current epoch.
@@ -122,10 +114,7 @@ impl Shared {
     /// Waits a whole tick, whatever wakes the thread meanwhile, or until the end.
     fn wait(&self, tick: Duration) {
         let begin = Instant::now();
-        while let Some(rest) = tick
-            .checked_sub(begin.elapsed())
-            .filter(|rest| !rest.is_zero())
-        {
+        while let Some(rest) = tick.checked_sub(begin.elapsed()).filter(|rest| !rest.is_zero()) {
             if self.stopped.load(Ordering::SeqCst) {
                 return;
             }
@@ -148,20 +137,13 @@ mod tests {
             }
             let shared = Arc::downgrade(&ticker.shared);
             drop(ticker);
-            assert!(
-                shared.upgrade().is_none(),
-                "the thread holds its share as long as it lives"
-            );
+            assert!(shared.upgrade().is_none(), "the thread holds its share as long as it lives");
         }
     }
 
     #[test]
     fn any_deadline_makes_a_number_of_ticks() {
-        let ticks = |deadline| {
-            Ticker::start(wasmtime::Engine::default(), deadline)
-                .unwrap()
-                .deadline_ticks()
-        };
+        let ticks = |deadline| Ticker::start(wasmtime::Engine::default(), deadline).unwrap().deadline_ticks();
         assert_eq!(ticks(Duration::ZERO), 1);
         assert_eq!(ticks(Duration::from_millis(1)), 2);
         assert_eq!(ticks(Duration::from_millis(100)), 11);

@@ -7,8 +7,7 @@
 //! one, so they do not change under a program.
 
 pub use crate::bindings::exports::auricle::speech::types::{
-    AudioFault, BufferState, Endpointing, EngineInfo, Error as ContractError, Event, Guards,
-    IncompleteModel, Limit, LimitFault, LoadMetrics, Metrics, ModelFault, ModelFeatures, ModelInfo,
-    OptionFault, Partials, Poll, SampleSpan, Segment, SegmentEnd, SessionOptions, Stage,
-    StageMetrics, Task, Token, VocabularyPhrase, VoiceActivity, Word,
+    AudioFault, BufferState, Endpointing, EngineInfo, Error as ContractError, Event, Guards, IncompleteModel, Limit,
+    LimitFault, LoadMetrics, Metrics, ModelFault, ModelFeatures, ModelInfo, OptionFault, Partials, Poll, SampleSpan,
+    Segment, SegmentEnd, SessionOptions, Stage, StageMetrics, Task, Token, VocabularyPhrase, VoiceActivity, Word,
 };

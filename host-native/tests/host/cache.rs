@@ -8,11 +8,7 @@ use auricle::{CacheFolder, CacheUse, Engine, Flavour};
 use crate::guest::Guest;
 
 fn build(guest: &Guest, folder: &Path) -> Engine {
-    guest
-        .engine()
-        .cache(CacheFolder::At(folder.to_owned()))
-        .build()
-        .unwrap()
+    guest.engine().cache(CacheFolder::At(folder.to_owned())).build().unwrap()
 }
 
 /// Fills a new cache and gives it with its entry.
@@ -20,13 +16,7 @@ fn filled() -> (tempfile::TempDir, PathBuf, PathBuf) {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("made/by the library");
     let engine = build(&Guest::silent(), &folder);
-    let CacheUse::Stored {
-        path,
-        replaced: None,
-    } = engine.cache_use()
-    else {
-        panic!("{:?}", engine.cache_use())
-    };
+    let CacheUse::Stored { path, replaced: None } = engine.cache_use() else { panic!("{:?}", engine.cache_use()) };
     (parent, folder, path.clone())
 }
 
@@ -42,20 +32,9 @@ fn second_engine_loads_what_the_first_one_stored() {
 fn another_component_or_another_flavour_is_another_entry() {
     let (_parent, folder, entry) = filled();
     let other = build(&Guest::silent().with_first_pages(3), &folder);
-    let restricted = Guest::silent()
-        .engine()
-        .flavour(Flavour::Simd128)
-        .cache(CacheFolder::At(folder))
-        .build()
-        .unwrap();
+    let restricted = Guest::silent().engine().flavour(Flavour::Simd128).cache(CacheFolder::At(folder)).build().unwrap();
     for engine in [other, restricted] {
-        let CacheUse::Stored {
-            path,
-            replaced: None,
-        } = engine.cache_use()
-        else {
-            panic!("{:?}", engine.cache_use())
-        };
+        let CacheUse::Stored { path, replaced: None } = engine.cache_use() else { panic!("{:?}", engine.cache_use()) };
         assert_ne!(*path, entry);
     }
 }
@@ -65,39 +44,17 @@ fn entry_with_any_part_changed_is_never_loaded_and_is_replaced() {
     let (_parent, folder, entry) = filled();
     let whole = fs::read(&entry).unwrap();
     // Magic, key, digest, length, and the first, a middle and the last byte of the code.
-    for at in [
-        0,
-        15,
-        16,
-        47,
-        48,
-        79,
-        80,
-        87,
-        88,
-        whole.len() / 2,
-        whole.len() - 1,
-    ] {
+    for at in [0, 15, 16, 47, 48, 79, 80, 87, 88, whole.len() / 2, whole.len() - 1] {
         let mut changed = whole.clone();
         changed[at] ^= 1;
         fs::write(&entry, &changed).unwrap();
         let engine = build(&Guest::silent(), &folder);
         assert!(
-            matches!(
-                engine.cache_use(),
-                CacheUse::Stored {
-                    replaced: Some(_),
-                    ..
-                }
-            ),
+            matches!(engine.cache_use(), CacheUse::Stored { replaced: Some(_), .. }),
             "byte {at}: {:?}",
             engine.cache_use()
         );
-        assert_eq!(
-            *build(&Guest::silent(), &folder).cache_use(),
-            CacheUse::Loaded(entry.clone()),
-            "byte {at}"
-        );
+        assert_eq!(*build(&Guest::silent(), &folder).cache_use(), CacheUse::Loaded(entry.clone()), "byte {at}");
     }
 }
 
@@ -106,26 +63,10 @@ fn entry_of_any_other_length_is_never_loaded() {
     let (_parent, folder, entry) = filled();
     let whole = fs::read(&entry).unwrap();
     let longer = [whole.as_slice(), b"x"].concat();
-    for wrong in [
-        &whole[..0],
-        &whole[..10],
-        &whole[..88],
-        &whole[..whole.len() - 1],
-        &longer,
-    ] {
+    for wrong in [&whole[..0], &whole[..10], &whole[..88], &whole[..whole.len() - 1], &longer] {
         fs::write(&entry, wrong).unwrap();
         let engine = build(&Guest::silent(), &folder);
-        assert!(
-            matches!(
-                engine.cache_use(),
-                CacheUse::Stored {
-                    replaced: Some(_),
-                    ..
-                }
-            ),
-            "{:?}",
-            engine.cache_use()
-        );
+        assert!(matches!(engine.cache_use(), CacheUse::Stored { replaced: Some(_), .. }), "{:?}", engine.cache_use());
     }
 }
 
@@ -133,18 +74,10 @@ fn entry_of_any_other_length_is_never_loaded() {
 fn entry_of_another_component_under_this_name_is_never_loaded() {
     let (_parent, folder, entry) = filled();
     let other = build(&Guest::silent().with_first_pages(3), &folder);
-    let CacheUse::Stored { path: foreign, .. } = other.cache_use() else {
-        panic!("{:?}", other.cache_use())
-    };
+    let CacheUse::Stored { path: foreign, .. } = other.cache_use() else { panic!("{:?}", other.cache_use()) };
     fs::copy(foreign, &entry).unwrap();
     let engine = build(&Guest::silent(), &folder);
-    let CacheUse::Stored {
-        replaced: Some(why),
-        ..
-    } = engine.cache_use()
-    else {
-        panic!("{:?}", engine.cache_use())
-    };
+    let CacheUse::Stored { replaced: Some(why), .. } = engine.cache_use() else { panic!("{:?}", engine.cache_use()) };
     assert!(why.contains("something else"), "{why}");
 }
 
@@ -163,11 +96,7 @@ fn old_entries_are_removed_when_there_are_many() {
 fn folder_that_cannot_be_made_costs_only_the_cache() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let engine = build(&Guest::silent(), &file.path().join("cache"));
-    assert!(
-        matches!(engine.cache_use(), CacheUse::Unusable(_)),
-        "{:?}",
-        engine.cache_use()
-    );
+    assert!(matches!(engine.cache_use(), CacheUse::Unusable(_)), "{:?}", engine.cache_use());
     engine.about().unwrap();
 }
 
@@ -182,9 +111,7 @@ fn folder_is_made_for_its_user_alone_and_not_used_when_others_may_write_to_it() 
     for shared in [0o720, 0o702, 0o777] {
         fs::set_permissions(&folder, fs::Permissions::from_mode(shared)).unwrap();
         let engine = build(&Guest::silent(), &folder);
-        let CacheUse::Unusable(why) = engine.cache_use() else {
-            panic!("{:?}", engine.cache_use())
-        };
+        let CacheUse::Unusable(why) = engine.cache_use() else { panic!("{:?}", engine.cache_use()) };
         assert!(why.contains("other users may write"), "{why}");
     }
 }

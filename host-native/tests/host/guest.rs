@@ -14,21 +14,9 @@ const INTERFACE: &str = "auricle:speech/recognition@";
 /// The functions of the contract as the canonical ABI has them: name, type, and what a silent engine does.
 const FUNCTIONS: [(&str, &str, &str); 14] = [
     ("about", "(result i32)", ZERO),
-    (
-        "[constructor]model-loader",
-        "(param i32 i64) (result i32)",
-        "(call $new-loader (i32.const 1))",
-    ),
-    (
-        "[method]model-loader.write",
-        "(param i32 i32 i32) (result i32)",
-        ZERO,
-    ),
-    (
-        "[method]model-loader.received-bytes",
-        "(param i32) (result i64)",
-        "(i64.const 0)",
-    ),
+    ("[constructor]model-loader", "(param i32 i64) (result i32)", "(call $new-loader (i32.const 1))"),
+    ("[method]model-loader.write", "(param i32 i32 i32) (result i32)", ZERO),
+    ("[method]model-loader.received-bytes", "(param i32) (result i64)", "(i64.const 0)"),
     // The handle stands behind the result's tag, aligned for the largest case of `error`.
     (
         "load-model",
@@ -36,11 +24,7 @@ const FUNCTIONS: [(&str, &str, &str); 14] = [
         "(i32.store (i32.const 2056) (call $new-model (i32.const 1))) (i32.const 2048)",
     ),
     ("[method]model.info", "(param i32) (result i32)", ZERO),
-    (
-        "[method]model.default-options",
-        "(param i32) (result i32)",
-        ZERO,
-    ),
+    ("[method]model.default-options", "(param i32) (result i32)", ZERO),
     // Of the three numbers the second is the time.
     (
         "[method]model.load-metrics",
@@ -52,17 +36,9 @@ const FUNCTIONS: [(&str, &str, &str); 14] = [
         "(param i32) (result i32)",
         "(i32.store (i32.const 4104) (call $new-session (i32.const 1))) (i32.const 4096)",
     ),
-    (
-        "[method]session.push-audio",
-        "(param i32 i32 i32) (result i32)",
-        ZERO,
-    ),
+    ("[method]session.push-audio", "(param i32 i32 i32) (result i32)", ZERO),
     ("[method]session.finish", "(param i32) (result i32)", ZERO),
-    (
-        "[method]session.poll-transcript",
-        "(param i32 i32) (result i32)",
-        ZERO,
-    ),
+    ("[method]session.poll-transcript", "(param i32 i32) (result i32)", ZERO),
     ("[method]session.reset", "(param i32)", ""),
     ("[method]session.metrics", "(param i32) (result i32)", ZERO),
 ];
@@ -92,10 +68,7 @@ impl Guest {
 
     /// Puts another body, in WebAssembly's text format, into the function of that name.
     pub(crate) fn with(mut self, function: &'static str, body: impl Into<String>) -> Self {
-        assert!(
-            FUNCTIONS.iter().any(|(name, ..)| *name == function),
-            "{function} is in the contract"
-        );
+        assert!(FUNCTIONS.iter().any(|(name, ..)| *name == function), "{function} is in the contract");
         self.bodies.push((function, body.into()));
         self
     }
@@ -142,17 +115,10 @@ impl Guest {
     pub(crate) fn build(&self) -> Vec<u8> {
         let mut module = wat::parse_str(self.module()).expect("the module is well formed");
         let folder = tempfile::tempdir().expect("a folder for the contract");
-        self.write_contract(
-            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")),
-            folder.path(),
-        );
+        self.write_contract(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")), folder.path());
         let mut resolve = Resolve::default();
-        let (package, _) = resolve
-            .push_dir(folder.path())
-            .expect("the contract is well formed");
-        let world = resolve
-            .select_world(&[package], Some("engine"))
-            .expect("the contract has its world");
+        let (package, _) = resolve.push_dir(folder.path()).expect("the contract is well formed");
+        let world = resolve.select_world(&[package], Some("engine")).expect("the contract has its world");
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
             .expect("the module takes the contract's description");
         ComponentEncoder::default()
@@ -165,20 +131,14 @@ impl Guest {
 
     /// Gives an engine of it, without a cache.
     pub(crate) fn engine(&self) -> EngineBuilder {
-        Engine::builder()
-            .component_bytes(self.build())
-            .cache(CacheFolder::Off)
+        Engine::builder().component_bytes(self.build()).cache(CacheFolder::Off)
     }
 
     fn module(&self) -> String {
         let interface = format!("{INTERFACE}{}", self.version);
         let mut functions = String::new();
         for (name, signature, silent) in FUNCTIONS {
-            let body = self
-                .bodies
-                .iter()
-                .find(|(changed, _)| *changed == name)
-                .map_or(silent, |(_, body)| body);
+            let body = self.bodies.iter().find(|(changed, _)| *changed == name).map_or(silent, |(_, body)| body);
             functions += &format!("(func (export \"{interface}#{name}\") {signature} {body})\n");
         }
         format!(
@@ -219,10 +179,7 @@ impl Guest {
                 continue;
             }
             let mut text = std::fs::read_to_string(&path).expect("the contract can be read");
-            text = text.replace(
-                "auricle:speech@0.1.0",
-                &format!("auricle:speech@{}", self.version),
-            );
+            text = text.replace("auricle:speech@0.1.0", &format!("auricle:speech@{}", self.version));
             for (from, to) in &self.contract_edits {
                 text = text.replace(from, to);
             }
