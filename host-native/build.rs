@@ -30,7 +30,7 @@ fn main() {
     }
 }
 
-/// Where `cargo xtask build` writes it: `component` in Cargo's target folder, which this script's output folder lies in.
+/// Where `cargo xtask build` writes it: `component` in Cargo's target folder, in which this script's output lies.
 fn built_folder() -> PathBuf {
     let output = env::var_os("OUT_DIR").map(PathBuf::from).unwrap_or_default();
     let built = |folder: &PathBuf| FLAVOURS.iter().all(|(_, name)| folder.join(name).is_file());

@@ -71,7 +71,8 @@ impl Cache {
     pub(crate) fn store(&self, key: Digest, payload: &[u8]) -> Result<(), String> {
         let path = self.path(key);
         let write = || -> io::Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+            // With the extension of an entry, so that one that a killed process leaves behind is removed in time.
+            let mut file = tempfile::Builder::new().suffix(&format!(".{EXTENSION}")).tempfile_in(&self.folder)?;
             file.write_all(&header(key, payload))?;
             file.write_all(payload)?;
             file.persist(&path)?;

@@ -46,7 +46,6 @@ impl Engine {
     }
 
     /// Begins an engine that differs from what [`Engine::new`] gives.
-    #[must_use]
     pub fn builder() -> EngineBuilder {
         EngineBuilder::default()
     }
@@ -63,7 +62,8 @@ impl Engine {
     }
 
     /// Loads a model from its bytes as they arrive, for instance while they are downloaded. `total_bytes` is the length
-    /// of the file where it is known: then a file that claims to be longer is refused before memory is set aside for it.
+    /// of the file where it is known: a file that claims to be longer is then refused before memory is set aside for
+    /// it.
     ///
     /// # Errors
     ///
@@ -167,8 +167,8 @@ impl EngineBuilder {
         self
     }
 
-    /// Keeps compiled components there. The folder must belong to this user, and nobody else may be able to write to it;
-    /// otherwise it is not used.
+    /// Keeps compiled components there. The folder must belong to this user, and nobody else may be able to write to
+    /// it; otherwise it is not used.
     pub fn cache(mut self, folder: CacheFolder) -> Self {
         self.cache = folder;
         self
@@ -180,8 +180,8 @@ impl EngineBuilder {
         self
     }
 
-    /// Sets the longest that one call may run: one chunk of a model file taken, one `poll` done. It may take up to a
-    /// fifth longer before it is stopped.
+    /// Sets the longest that one call may run: one chunk of a model file taken, one `poll` done. It may take a fifth
+    /// longer, or 2 ms where that is more, before it is stopped.
     pub fn call_deadline(mut self, deadline: Duration) -> Self {
         self.limits.call_deadline = deadline;
         self

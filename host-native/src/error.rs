@@ -155,7 +155,7 @@ pub enum Error {
 
     /// The instance was lost by an earlier call.
     #[error(
-        "the engine's instance was lost by an earlier failure: rebuild the model, or load it again, and open a new session"
+        "the engine's instance was lost by an earlier failure: rebuild or load the model again, and open a new session"
     )]
     InstanceLost,
 

@@ -40,8 +40,8 @@ impl Instance {
         }
     }
 
-    /// Calls the function of the contract that is named `call`. Whatever it fails with costs the instance: the contract's
-    /// own errors are values to this.
+    /// Calls the function of the contract that is named `call`. Whatever it fails with costs the instance: the
+    /// contract's own errors are values to this.
     pub(crate) fn call<R>(
         &mut self,
         call: &'static str,

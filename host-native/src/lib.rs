@@ -1,8 +1,8 @@
 //! Speech to text in a sealed WebAssembly component: the library that runs it.
 //!
 //! The engine is a component that is embedded in this crate. It imports a clock and nothing else: no files, no network,
-//! no environment. This library gives it the audio and takes the text, under limits on its memory, its time and the size
-//! of its answers, so that whatever is in a model file or a recording, the worst that happens is an [`Error`].
+//! no environment. This library gives it the audio and takes the text, under limits on its memory, its time and the
+//! size of its answers, so that whatever is in a model file or a recording, the worst that happens is an [`Error`].
 //!
 //! ```no_run
 //! use auricle::types::Event;

@@ -9,6 +9,7 @@ use crate::bindings;
 
 /// What one instance may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// The most linear memory, in bytes, model included. A guest of 32 bits cannot have more than 4 GiB in any case.
     pub memory_bytes: u64,

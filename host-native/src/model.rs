@@ -14,14 +14,14 @@ use crate::instance::{Instance, lock};
 use crate::session::Session;
 use crate::types::{LoadMetrics, ModelInfo, SessionOptions};
 
-/// A model file goes into the engine in pieces of this many bytes: large enough that the calls cost nothing, small enough
-/// that memory holds little twice. The contract allows 16 MiB.
+/// A model file goes into the engine in pieces of this many bytes: large enough that the calls cost nothing, small
+/// enough that memory holds little twice. The contract allows 16 MiB.
 const CHUNK_BYTES: u64 = 1 << 20;
 
 /// A model in an instance of the engine, which it shares with its sessions.
 ///
-/// The instance runs one call at a time: sessions of one model wait for each other. For work in parallel, load one model
-/// a thread from the same [`Engine`]. Dropping the model leaves its sessions whole.
+/// The instance runs one call at a time: sessions of one model wait for each other. For work in parallel, load one
+/// model a thread from the same [`Engine`]. Dropping the model leaves its sessions whole.
 ///
 /// When a call fails with a [fatal](Error::is_fatal) error, the instance is lost: the model and all its sessions then
 /// give [`Error::InstanceLost`], until [`rebuild`](Model::rebuild) gives the model a new one.
@@ -78,8 +78,8 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] and [`Error::UnsupportedOption`], [`Error::InstanceLost`] after a fatal error, and fatal
-    /// errors.
+    /// [`Error::InvalidOption`] and [`Error::UnsupportedOption`], [`Error::InstanceLost`] after a fatal error, and
+    /// fatal errors.
     pub fn session(&self, options: &SessionOptions) -> Result<Session> {
         Session::open(&self.loaded.instance, self.loaded.handle, options)
     }

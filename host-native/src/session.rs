@@ -106,8 +106,8 @@ impl Session {
         }
     }
 
-    /// Makes it a new session with the same model and options: drops audio, text, events and metrics, whatever was under
-    /// way. Ids and the clock start from 0.
+    /// Makes it a new session with the same model and options: drops audio, text, events and metrics, whatever was
+    /// under way. Ids and the clock start from 0.
     ///
     /// # Errors
     ///

@@ -122,3 +122,32 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dropping_the_ticker_ends_its_thread_whether_it_sleeps_or_ticks() {
+        let engine = wasmtime::Engine::default();
+        for run_first in [false, true] {
+            let ticker = Ticker::start(engine.clone(), Duration::from_secs(30)).unwrap();
+            if run_first {
+                drop(ticker.run());
+            }
+            let shared = Arc::downgrade(&ticker.shared);
+            drop(ticker);
+            assert!(shared.upgrade().is_none(), "the thread holds its share as long as it lives");
+        }
+    }
+
+    #[test]
+    fn any_deadline_makes_a_number_of_ticks() {
+        let ticks = |deadline| Ticker::start(wasmtime::Engine::default(), deadline).unwrap().deadline_ticks();
+        assert_eq!(ticks(Duration::ZERO), 1);
+        assert_eq!(ticks(Duration::from_millis(1)), 2);
+        assert_eq!(ticks(Duration::from_millis(100)), 11);
+        assert_eq!(ticks(Duration::from_secs(30)), 301);
+        assert!(ticks(Duration::MAX) > 1 << 32);
+    }
+}

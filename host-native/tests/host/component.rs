@@ -15,7 +15,7 @@ fn refused_text(text: &str) -> Error {
 #[test]
 fn embedded_components_import_only_the_clock_and_say_their_flavour() {
     for flavour in [Flavour::Simd128, Flavour::RelaxedSimd] {
-        let engine = Engine::builder().flavour(flavour).build().unwrap();
+        let engine = Engine::builder().flavour(flavour).cache(CacheFolder::Off).build().unwrap();
         let imports: Vec<_> = engine.component().imports.iter().map(|import| import.name.as_str()).collect();
         assert_eq!(imports.len(), 1, "{imports:?}");
         assert!(imports[0].starts_with("wasi:clocks/monotonic-clock@0.2."), "{imports:?}");

@@ -8,7 +8,7 @@ use wit_parser::Resolve;
 
 /// Somewhere that is never written to: read as any result of the contract, it is success, nothing, none and zero.
 const ZERO: &str = "(i32.const 1024)";
-const LOOP: &str = "(loop $again (br $again)) (unreachable)";
+pub(crate) const LOOP: &str = "(loop $again (br $again)) (unreachable)";
 const INTERFACE: &str = "auricle:speech/recognition@";
 
 /// The functions of the contract as the canonical ABI has them: name, type, and what a silent engine does.
@@ -50,12 +50,20 @@ pub(crate) struct Guest {
     bodies: Vec<(&'static str, String)>,
     contract_edits: Vec<(&'static str, &'static str)>,
     session_destructor: &'static str,
+    start: &'static str,
 }
 
 impl Guest {
     /// One that takes every model and all audio, and gives no events.
     pub(crate) fn silent() -> Self {
-        Self { version: "0.1.0", first_pages: 2, bodies: vec![], contract_edits: vec![], session_destructor: "" }
+        Self {
+            version: "0.1.0",
+            first_pages: 2,
+            bodies: vec![],
+            contract_edits: vec![],
+            session_destructor: "",
+            start: "",
+        }
     }
 
     /// Puts another body, in WebAssembly's text format, into the function of that name.
@@ -76,6 +84,12 @@ impl Guest {
     /// Traps when a session is dropped.
     pub(crate) fn with_trapping_session_destructor(mut self) -> Self {
         self.session_destructor = "(unreachable)";
+        self
+    }
+
+    /// Does this as soon as it is instantiated.
+    pub(crate) fn starting_with(mut self, body: &'static str) -> Self {
+        self.start = body;
         self
     }
 
@@ -145,10 +159,13 @@ impl Guest {
                         (unreachable)))
                     (local.get $at))
                 (func (export "{interface}#[dtor]session") (param i32) {destructor})
+                (func $start {start})
+                (start $start)
                 {functions}
             )"#,
             pages = self.first_pages,
             destructor = self.session_destructor,
+            start = self.start,
         )
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use auricle::{Engine, Error, Model};
 
-use crate::guest::Guest;
+use crate::guest::{Guest, LOOP};
 
 fn load(engine: &Engine) -> Model {
     engine.load_model_from_reader(&b"model"[..], None).expect("a silent engine takes every model")
@@ -77,19 +77,29 @@ fn endless_call_is_stopped_at_its_deadline() {
     let begin = Instant::now();
     let error = session.poll(1).unwrap_err();
     assert!(begin.elapsed() >= deadline);
-    assert!(
-        matches!(error, Error::DeadlineExceeded { call: "session.poll-transcript", deadline: told } if told == deadline),
-        "{error}"
-    );
+    let Error::DeadlineExceeded { call: "session.poll-transcript", deadline: told } = error else { panic!("{error}") };
+    assert_eq!(told, deadline);
     assert!(error.is_fatal() && model.is_lost());
 }
 
 #[test]
-fn endless_start_of_a_component_is_stopped_at_its_deadline() {
+fn endless_call_while_loading_is_stopped_at_its_deadline() {
     let guest = Guest::silent().looping_in("[constructor]model-loader");
     let engine = guest.engine().call_deadline(Duration::from_millis(20)).build().unwrap();
     let error = engine.load_model_from_reader(&b""[..], None).unwrap_err();
-    assert!(matches!(error, Error::DeadlineExceeded { .. }), "{error}");
+    assert!(matches!(error, Error::DeadlineExceeded { call: "[constructor]model-loader", .. }), "{error}");
+}
+
+#[test]
+fn instantiation_is_held_to_the_deadline_and_its_trap_is_typed() {
+    let about = |start| {
+        let guest = Guest::silent().starting_with(start);
+        guest.engine().call_deadline(Duration::from_millis(20)).build().unwrap().about().unwrap_err()
+    };
+    let endless = about(LOOP);
+    assert!(matches!(endless, Error::DeadlineExceeded { call: "instantiation", .. }), "{endless}");
+    let trapping = about("(unreachable)");
+    assert!(matches!(trapping, Error::Trapped { call: "instantiation", .. }), "{trapping}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::thread;
 
-use auricle::{Engine, Error, MAX_BLOCK_SAMPLES, Model, Session};
+use auricle::{CacheFolder, Engine, Error, MAX_BLOCK_SAMPLES, Model, Session};
 
 use crate::guest::{Guest, failing_with};
 
@@ -120,6 +120,15 @@ fn engine_that_promises_work_and_does_none_does_not_hold_its_host() {
     let model = load(&engine_of(Guest::silent().with("[method]session.poll-transcript", body)));
     let mut session = model.session(model.default_options()).unwrap();
     assert!(matches!(session.drain(|_| {}), Err(Error::Internal(_))));
+}
+
+#[test]
+fn embedded_engine_refuses_what_is_no_model_and_goes_on_to_the_next() {
+    let engine = Engine::builder().cache(CacheFolder::Off).build().unwrap();
+    for bytes in [&b""[..], b"GG", b"RIFF\x00\x00\x00\x00WAVEfmt ", &[0xff; 4096]] {
+        let error = engine.load_model_from_reader(bytes, Some(bytes.len() as u64)).unwrap_err();
+        assert!(matches!(error, Error::MalformedModel(_) | Error::IncompleteModel(_)), "{error}");
+    }
 }
 
 #[test]
