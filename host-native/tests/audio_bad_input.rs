@@ -271,7 +271,7 @@ fn a_stream_that_fails_gives_the_error_of_the_system_and_its_offset() {
 fn a_file_without_permission_says_so() {
     use std::os::unix::fs::PermissionsExt;
     let file = file_of(&Wav::of_i16(&[0]).bytes());
-    std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o000)).unwrap();
     match std::fs::File::open(file.path()) {
         Ok(_) => println!("skipped: this user may read every file"),
         Err(_) => assert!(matches!(read_all(file.path()).unwrap_err(), AudioError::Open { .. })),

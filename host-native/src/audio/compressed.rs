@@ -1,6 +1,7 @@
 //! Compressed audio, through symphonia.
 
 use std::fs::File;
+use std::io::{Seek, SeekFrom};
 
 use symphonia::core::audio::{Channels, Position};
 use symphonia::core::codecs::audio::well_known::{
@@ -14,12 +15,16 @@ use symphonia::core::formats::{FormatReader, Track, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::packet::Packet;
 
+use super::mp4_edits::{TrackStart, read_track_starts};
 use super::source::not_audio;
 use super::wav_header::check_rate;
 use super::{AudioError, AudioWarning};
 
 /// The longest silence that stands in for one damaged packet, in seconds: its length is only what the file claims.
 const MAX_GAP_S: f64 = 1.0;
+
+/// From how much on an end is missed, in seconds: some packets, which encoders and decoders may count differently.
+const MISSING_END_S: f64 = 0.1;
 
 /// Decoded frames of one packet.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,9 +46,14 @@ pub(super) struct CompressedDecoder {
     reader: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
     track_id: u32,
+    /// What an MP4 file says of the track's beginning; taken when the rate is known.
+    start: Option<TrackStart>,
+    /// Frames still to be left out.
+    skip_frames: u64,
     name: String,
     format: String,
     duration_s: Option<f64>,
+    duration_is_exact: bool,
     /// The first frames, decoded when the file was opened: only they tell rate and channels for certain.
     first: Option<Frames>,
     /// What the last frames were like.
@@ -59,20 +69,33 @@ pub(super) struct CompressedDecoder {
 
 impl CompressedDecoder {
     /// Finds out what `file` is, by content, and decodes its first packet. `prefix` is how the file begins.
-    pub(super) fn open(file: File, prefix: &[u8], name: &str) -> Result<Self, AudioError> {
+    pub(super) fn open(mut file: File, prefix: &[u8], name: &str) -> Result<Self, AudioError> {
+        let starts = if prefix.get(4..8) == Some(b"ftyp") {
+            let read_error = |source| AudioError::Read { name: name.to_owned(), offset: 0, source };
+            // Where the boxes cannot be followed, the demuxer tells why.
+            let starts = read_track_starts(&mut file).unwrap_or_default();
+            file.seek(SeekFrom::Start(0)).map_err(read_error)?;
+            starts
+        } else {
+            Vec::new()
+        };
         let stream = MediaSourceStream::new(Box::new(file), Default::default());
         let reader = symphonia::default::get_probe()
             .probe(&Hint::new(), stream, Default::default(), Default::default())
             .map_err(|error| probe_error(error, prefix, name))?;
         let container = container_name(reader.format_info().short_name);
-        let (decoder, track_id, codec, duration_s) = open_track(reader.as_ref(), container, name)?;
+        let track = open_track(reader.as_ref(), container, name)?;
+        let codec = track.codec;
         let mut opened = Self {
             reader,
-            decoder,
-            track_id,
+            decoder: track.decoder,
+            track_id: track.id,
+            start: starts.into_iter().find(|start| start.track_id == track.id),
+            skip_frames: 0,
             name: name.to_owned(),
             format: if codec == container { codec.to_owned() } else { format!("{codec} in {container}") },
-            duration_s,
+            duration_s: track.duration_s,
+            duration_is_exact: track.duration_is_exact,
             first: None,
             channels: 0,
             sample_rate_hz: 0,
@@ -149,6 +172,7 @@ impl CompressedDecoder {
                 Err(Error::ResetRequired) => self.reopen_track()?,
                 Err(error) => self.end(Some(error)),
             }
+            self.skip(frames);
             if !frames.interleaved.is_empty() {
                 self.decoded_s += frames.count() as f64 / f64::from(frames.sample_rate_hz);
                 return Ok(true);
@@ -176,6 +200,19 @@ impl CompressedDecoder {
         Ok(())
     }
 
+    /// Leaves out what the encoder put before the sound.
+    fn skip(&mut self, frames: &mut Frames) {
+        if frames.interleaved.is_empty() {
+            return;
+        }
+        if let Some(start) = self.start.take() {
+            self.skip_frames = start.skip_frames(frames.sample_rate_hz);
+        }
+        let skipped = frames.count().min(usize::try_from(self.skip_frames).unwrap_or(usize::MAX));
+        frames.interleaved.drain(..skipped * frames.channels);
+        self.skip_frames -= skipped as u64;
+    }
+
     /// Silence in place of a packet that cannot be decoded, so that what follows keeps its time.
     fn replace_packet(&mut self, packet: &Packet, frames: &mut Frames) {
         if self.damaged_packets == 0 {
@@ -201,27 +238,36 @@ impl CompressedDecoder {
             let (packets, first_ms) = (self.damaged_packets, self.first_damage_ms);
             self.warnings.push(AudioWarning::DamagedPackets { packets, first_ms });
         }
-        if let Some(error) = error {
-            let problem = match error {
-                Error::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                    "it ends in the middle of a packet".to_owned()
-                }
-                other => other.to_string(),
-            };
-            self.warnings.push(AudioWarning::BrokenOff { at_ms: self.decoded_ms(), problem });
-        }
+        let promised_s = self.duration_s.filter(|_| self.duration_is_exact);
+        let problem = match (error, promised_s) {
+            (Some(error), _) => describe(error),
+            (None, Some(promised_s)) if self.decoded_s + MISSING_END_S < promised_s => {
+                format!("it ends there, though it says that it lasts {promised_s:.3} s")
+            }
+            _ => return,
+        };
+        self.warnings.push(AudioWarning::BrokenOff { at_ms: self.decoded_ms(), problem });
     }
 
     fn reopen_track(&mut self) -> Result<(), AudioError> {
         let container = container_name(self.reader.format_info().short_name);
-        (self.decoder, self.track_id, _, _) = open_track(self.reader.as_ref(), container, &self.name)?;
+        let track = open_track(self.reader.as_ref(), container, &self.name)?;
+        (self.decoder, self.track_id) = (track.decoder, track.id);
         // The file's own account is of its first stream only.
-        self.duration_s = None;
+        (self.duration_s, self.duration_is_exact) = (None, false);
         Ok(())
     }
 }
 
-type OpenedTrack = (Box<dyn AudioDecoder>, u32, &'static str, Option<f64>);
+struct OpenedTrack {
+    decoder: Box<dyn AudioDecoder>,
+    id: u32,
+    codec: &'static str,
+    /// Length by the file's own account, in seconds.
+    duration_s: Option<f64>,
+    /// Whether the encoder wrote that length down, rather than the demuxer having guessed it from the bit rate.
+    duration_is_exact: bool,
+}
 
 fn open_track(reader: &dyn FormatReader, container: &'static str, name: &str) -> Result<OpenedTrack, AudioError> {
     let track = reader.default_track(TrackType::Audio).ok_or_else(|| AudioError::Malformed {
@@ -237,11 +283,12 @@ fn open_track(reader: &dyn FormatReader, container: &'static str, name: &str) ->
         .map_err(|error| match error {
             Error::Unsupported(_) => unsupported(),
             other => {
-                let problem = other.to_string();
+                let problem = describe(other);
                 AudioError::Malformed { name: name.to_owned(), format: codec.to_owned(), problem }
             }
         })?;
-    Ok((decoder, track.id, codec, duration_s(track)))
+    let (duration_s, duration_is_exact) = (duration_s(track), track.delay.is_some());
+    Ok(OpenedTrack { decoder, id: track.id, codec, duration_s, duration_is_exact })
 }
 
 fn duration_s(track: &Track) -> Option<f64> {
@@ -257,12 +304,19 @@ fn probe_error(error: Error, prefix: &[u8], name: &str) -> AudioError {
         Error::IoError(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
             AudioError::Read { name: name.to_owned(), offset: 0, source }
         }
-        // The probe's own, when it has recognised nothing, and what readers of headers say that are cut short.
+        // What the probe says when it has recognised nothing.
         Error::Unsupported(reason) if reason.starts_with("core (probe)") => not_audio(prefix, name),
-        other => {
-            let format = "audio".to_owned();
-            AudioError::Malformed { name: name.to_owned(), format, problem: other.to_string() }
+        other => AudioError::Malformed { name: name.to_owned(), format: "audio".to_owned(), problem: describe(other) },
+    }
+}
+
+fn describe(error: Error) -> String {
+    match error {
+        Error::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "it ends in the middle of a packet or header".to_owned()
         }
+        Error::DecodeError(reason) => reason.to_owned(),
+        other => other.to_string(),
     }
 }
 

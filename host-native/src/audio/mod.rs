@@ -11,6 +11,7 @@
 mod compressed;
 mod error;
 mod mono;
+mod mp4_edits;
 mod resample;
 mod source;
 mod wav;

@@ -36,8 +36,8 @@ pub(super) fn append_mono(
             sum -= frame[lfe];
         }
         let mean = sum / mixed;
-        // Written so that a sum that overflowed, or became NaN, is caught as well.
-        if !(mean.abs() <= MAX_MAGNITUDE) {
+        // A sum of finite samples can overflow, and the difference of infinities is NaN.
+        if mean.is_nan() || mean.abs() > MAX_MAGNITUDE {
             return Err(AudioError::TooLoud { name: name.to_owned(), frame: position, value: mean });
         }
         mono.push(mean);

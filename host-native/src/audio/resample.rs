@@ -158,5 +158,4 @@ fn gcd(a: usize, b: usize) -> usize {
 }
 
 #[cfg(test)]
-#[path = "resample_tests.rs"]
 mod tests;

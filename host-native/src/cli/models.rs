@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use auricle::models::{
-    self, Catalog, FileKind, Home, ImportOptions, Inspection, Installed, InstalledModel, Phase, Progress, PullOptions,
+    self, Catalog, FileKind, Home, ImportOptions, Inspection, Installed, InstalledModel, ModelsError, Phase, Progress, PullOptions,
     Quantization, catalog, gguf,
 };
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -114,6 +114,27 @@ pub(crate) fn run(arguments: &ModelsArguments) -> anyhow::Result<()> {
         ModelsCommand::Path { name } => writeln!(out, "{}", Home::open()?.resolve(name)?.display())?,
     }
     Ok(())
+}
+
+/// The model file of that name or path. A model of the catalog that is not installed is installed first.
+pub(crate) fn find_or_pull(name_or_path: &str, quiet: bool) -> anyhow::Result<PathBuf> {
+    let home = Home::open()?;
+    match home.resolve(name_or_path) {
+        Err(ModelsError::NotInstalled { name, in_catalog: true, .. }) => {
+            let wanted = Quantization::ALL.into_iter().find_map(|quantization| {
+                let stem = name.strip_suffix(quantization.as_str())?.strip_suffix('-')?;
+                Some((stem.to_owned(), quantization))
+            });
+            let (name, quantization) = wanted.unwrap_or((name, Quantization::default()));
+            let options = PullOptions { quantizations: vec![quantization], force: false };
+            let mut progress = Reporter::new(quiet);
+            progress.line(&format!("Model {name} is not installed yet: getting it"));
+            models::pull(&home, &name, &options, &mut progress)?;
+            progress.end_bar();
+            Ok(home.resolve(name_or_path)?)
+        }
+        found => Ok(found?),
+    }
 }
 
 #[derive(Serialize)]

@@ -9,21 +9,21 @@ use tempfile::NamedTempFile;
 
 /// The fields of a WAV file. `Default` is a sound, empty, 16-bit mono file at 16 kHz.
 #[derive(Clone)]
-pub struct Wav {
-    pub magic: [u8; 4],
-    pub riff_len: Option<u32>,
-    pub tag: u16,
-    pub channels: u16,
-    pub rate_hz: u32,
-    pub block_align: Option<u16>,
-    pub bits: u16,
+pub(crate) struct Wav {
+    pub(crate) magic: [u8; 4],
+    pub(crate) riff_len: Option<u32>,
+    pub(crate) tag: u16,
+    pub(crate) channels: u16,
+    pub(crate) rate_hz: u32,
+    pub(crate) block_align: Option<u16>,
+    pub(crate) bits: u16,
     /// Valid bits, channel mask and sub-format tag: makes the header extensible.
-    pub extensible: Option<(u16, u32, u16)>,
+    pub(crate) extensible: Option<(u16, u32, u16)>,
     /// Chunks, complete with head and padding, between `fmt ` and `data`.
-    pub before_data: Vec<u8>,
-    pub data_len: Option<u32>,
-    pub data: Vec<u8>,
-    pub after_data: Vec<u8>,
+    pub(crate) before_data: Vec<u8>,
+    pub(crate) data_len: Option<u32>,
+    pub(crate) data: Vec<u8>,
+    pub(crate) after_data: Vec<u8>,
 }
 
 impl Default for Wav {
@@ -47,17 +47,17 @@ impl Default for Wav {
 
 impl Wav {
     /// 16-bit mono at 16 kHz.
-    pub fn of_i16(samples: &[i16]) -> Self {
+    pub(crate) fn of_i16(samples: &[i16]) -> Self {
         Self { data: samples.iter().flat_map(|sample| sample.to_le_bytes()).collect(), ..Self::default() }
     }
 
     /// 32-bit floating-point mono at 16 kHz.
-    pub fn of_f32(samples: &[f32]) -> Self {
+    pub(crate) fn of_f32(samples: &[f32]) -> Self {
         let data = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         Self { tag: 3, bits: 32, data, ..Self::default() }
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let block_align = self.block_align.unwrap_or_else(|| self.channels.wrapping_mul(self.bits.div_ceil(8)));
         let mut format = Vec::new();
         format.extend(if self.extensible.is_some() { 0xFFFE } else { self.tag }.to_le_bytes());
@@ -86,19 +86,19 @@ impl Wav {
         file
     }
 
-    pub fn read(&self) -> Result<(Vec<f32>, Vec<AudioWarning>), AudioError> {
+    pub(crate) fn read(&self) -> Result<(Vec<f32>, Vec<AudioWarning>), AudioError> {
         read_bytes(&self.bytes())
     }
 
     /// The samples of a file with nothing wrong.
-    pub fn samples(&self) -> Vec<f32> {
+    pub(crate) fn samples(&self) -> Vec<f32> {
         let (samples, warnings) = self.read().unwrap();
         assert_eq!(warnings, []);
         samples
     }
 }
 
-pub fn chunk(id: &[u8; 4], body: &[u8]) -> Vec<u8> {
+pub(crate) fn chunk(id: &[u8; 4], body: &[u8]) -> Vec<u8> {
     let mut chunk = id.to_vec();
     chunk.extend((body.len() as u32).to_le_bytes());
     chunk.extend(body);
@@ -106,7 +106,7 @@ pub fn chunk(id: &[u8; 4], body: &[u8]) -> Vec<u8> {
     chunk
 }
 
-pub fn file_of(bytes: &[u8]) -> NamedTempFile {
+pub(crate) fn file_of(bytes: &[u8]) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     file.flush().unwrap();
@@ -114,7 +114,7 @@ pub fn file_of(bytes: &[u8]) -> NamedTempFile {
 }
 
 /// Reads the bytes as a file and as a stream, which have to agree.
-pub fn read_bytes(bytes: &[u8]) -> Result<(Vec<f32>, Vec<AudioWarning>), AudioError> {
+pub(crate) fn read_bytes(bytes: &[u8]) -> Result<(Vec<f32>, Vec<AudioWarning>), AudioError> {
     let from_file = read_all(file_of(bytes).path());
     let from_stream = read_stream(bytes);
     match (&from_file, &from_stream) {
@@ -129,7 +129,7 @@ fn read_stream(bytes: &[u8]) -> Result<(Vec<f32>, Vec<AudioWarning>), AudioError
     drain(AudioReader::from_reader(Box::new(std::io::Cursor::new(bytes.to_vec())), None)?)
 }
 
-pub fn drain(mut reader: AudioReader) -> Result<(Vec<f32>, Vec<AudioWarning>), AudioError> {
+pub(crate) fn drain(mut reader: AudioReader) -> Result<(Vec<f32>, Vec<AudioWarning>), AudioError> {
     let mut samples = Vec::new();
     while let Some(block) = reader.next_block()? {
         assert!(!block.is_empty(), "a block without samples");
@@ -140,6 +140,6 @@ pub fn drain(mut reader: AudioReader) -> Result<(Vec<f32>, Vec<AudioWarning>), A
 }
 
 /// A file in `testdata/`.
-pub fn testdata(name: &str) -> PathBuf {
+pub(crate) fn testdata(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata")).join(name)
 }
