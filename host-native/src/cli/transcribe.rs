@@ -220,6 +220,7 @@ impl Transcriber {
 
 /// Puts segments into the shape that openai-whisper's formats have; segments without text are left out.
 fn transcript(segments: Vec<Segment>) -> Transcript {
+    let language = segments.iter().find_map(|segment| segment.language.clone());
     let segments = segments.into_iter().filter(|segment| !segment.text.is_empty()).map(|segment| {
         let log_probabilities = segment.tokens.iter().map(|token| f64::from(token.log_probability));
         let text = format!(" {}", segment.text);
@@ -238,7 +239,6 @@ fn transcript(segments: Vec<Segment>) -> Transcript {
         }
     });
     let segments: Vec<_> = segments.collect();
-    let language = None;
     Transcript { text: segments.iter().map(|segment| segment.text.as_str()).collect(), segments, language }
 }
 
@@ -260,6 +260,10 @@ impl Output {
             let mut bytes = Vec::new();
             format.write(transcript, &mut bytes)?;
             let Some(folder) = &self.folder else {
+                // JSON ends without a line feed, by whisper's custom; on a shared stream the next one needs it.
+                if !bytes.ends_with(b"\n") {
+                    bytes.push(b'\n');
+                }
                 let mut out = io::stdout().lock();
                 out.write_all(&bytes).and_then(|()| out.flush()).context("cannot write to standard output")?;
                 continue;
