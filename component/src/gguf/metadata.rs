@@ -98,13 +98,13 @@ pub struct Metadata {
 macro_rules! getters {
     ($variant:ident, $name:literal, $get:ident, $optional:ident, $result:ty, $value:ident => $give:expr) => {
         #[doc = concat!("The ", $name, " under a key.\n\n# Errors\n",
-                                    "[`Error::MalformedModel`] where there is none or it is of another type.")]
+                                            "[`Error::MalformedModel`] where there is none or it is of another type.")]
         pub fn $get(&self, key: &str) -> Result<$result, Error> {
             self.$optional(key)?.ok_or_else(|| self.missing(key, $name))
         }
 
         #[doc = concat!("The ", $name, " under a key, where there is one.\n\n# Errors\n",
-                                    "[`Error::MalformedModel`] where it is of another type.")]
+                                            "[`Error::MalformedModel`] where it is of another type.")]
         pub fn $optional(&self, key: &str) -> Result<Option<$result>, Error> {
             match self.entries.get(key).map(|entry| &entry.value) {
                 None => Ok(None),

@@ -46,38 +46,18 @@ fn as_text(engine: &Engine, about: &EngineInfo) -> String {
     let limits = engine.limits();
     let mut rows = vec![
         ("auricle", env!("CARGO_PKG_VERSION").to_owned()),
-        (
-            "engine",
-            format!("{} {}, {}", about.name, about.version, about.flavour),
-        ),
+        ("engine", format!("{} {}, {}", about.name, about.version, about.flavour)),
         ("models", about.architectures.join(", ")),
-        (
-            "flavour",
-            format!("{}: {}", about.flavour, engine.flavour_reason()),
-        ),
+        ("flavour", format!("{}: {}", about.flavour, engine.flavour_reason())),
         ("component", component.origin.clone()),
-        (
-            "",
-            format!(
-                "{} bytes, SHA-256 {}",
-                component.size_bytes, component.sha256
-            ),
-        ),
+        ("", format!("{} bytes, SHA-256 {}", component.size_bytes, component.sha256)),
     ];
     rows.extend(interfaces("imports", &component.imports));
     rows.extend(interfaces("exports", &component.exports));
     let labels = ["built in", ""];
-    rows.extend(
-        labels
-            .into_iter()
-            .zip(embedded())
-            .map(|(label, (flavour, bytes, sha256))| {
-                (
-                    label,
-                    format!("{:<12} {bytes} bytes, SHA-256 {sha256}", flavour.name()),
-                )
-            }),
-    );
+    rows.extend(labels.into_iter().zip(embedded()).map(|(label, (flavour, bytes, sha256))| {
+        (label, format!("{:<12} {bytes} bytes, SHA-256 {sha256}", flavour.name()))
+    }));
     rows.push(("cache", cache(engine.cache_use())));
     rows.push((
         "limits",
@@ -88,18 +68,13 @@ fn as_text(engine: &Engine, about: &EngineInfo) -> String {
             limits.result_bytes >> 20
         ),
     ));
-    rows.into_iter()
-        .map(|(label, value)| format!("{label:<10} {value}\n"))
-        .collect()
+    rows.into_iter().map(|(label, value)| format!("{label:<10} {value}\n")).collect()
 }
 
 /// One row an interface, and one for each function in it.
 fn interfaces(label: &'static str, interfaces: &[Interface]) -> Vec<(&'static str, String)> {
     let names = interfaces.iter().flat_map(|interface| {
-        let functions = interface
-            .functions
-            .iter()
-            .map(|function| format!("  {function}"));
+        let functions = interface.functions.iter().map(|function| format!("  {function}"));
         std::iter::once(interface.name.clone()).chain(functions)
     });
     let labels = std::iter::once(label).chain(std::iter::repeat(""));
@@ -109,18 +84,9 @@ fn interfaces(label: &'static str, interfaces: &[Interface]) -> Vec<(&'static st
 fn cache(used: &CacheUse) -> String {
     match used {
         CacheUse::Loaded(path) => format!("compiled code loaded from {}", path.display()),
-        CacheUse::Stored {
-            path,
-            replaced: None,
-        } => format!("compiled now, and kept in {}", path.display()),
-        CacheUse::Stored {
-            path,
-            replaced: Some(why),
-        } => {
-            format!(
-                "compiled now, and kept in {}, since what was there could not be used: {why}",
-                path.display()
-            )
+        CacheUse::Stored { path, replaced: None } => format!("compiled now, and kept in {}", path.display()),
+        CacheUse::Stored { path, replaced: Some(why) } => {
+            format!("compiled now, and kept in {}, since what was there could not be used: {why}", path.display())
         }
         CacheUse::Unusable(why) => format!("compiled now, and not kept: {why}"),
         CacheUse::Off => "compiled now, and not kept, as asked".to_owned(),
@@ -132,9 +98,7 @@ fn as_json(engine: &Engine, about: &EngineInfo) -> Value {
     let component = engine.component();
     let limits = engine.limits();
     let interfaces = |list: &[Interface]| -> Vec<Value> {
-        list.iter()
-            .map(|interface| json!({ "name": interface.name, "functions": interface.functions }))
-            .collect()
+        list.iter().map(|interface| json!({ "name": interface.name, "functions": interface.functions })).collect()
     };
     let embedded = embedded().map(|(flavour, bytes, sha256)| {
         json!({ "flavour": flavour.name(), "size_bytes": bytes, "sha256": sha256.to_string() })

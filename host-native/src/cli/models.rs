@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use auricle::models::{
-    self, Catalog, FileKind, Home, ImportOptions, Inspection, Installed, InstalledModel, ModelsError, Phase, Progress, PullOptions,
-    Quantization, catalog, gguf,
+    self, Catalog, FileKind, Home, ImportOptions, Inspection, Installed, InstalledModel, ModelsError, Phase, Progress,
+    PullOptions, Quantization, catalog, gguf,
 };
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};

@@ -268,7 +268,8 @@ impl Output {
                 out.write_all(&bytes).and_then(|()| out.flush()).context("cannot write to standard output")?;
                 continue;
             };
-            let stem = if is_stdin(file) { Path::new("stdin") } else { Path::new(file.file_stem().unwrap_or_default()) };
+            let stem =
+                if is_stdin(file) { Path::new("stdin") } else { Path::new(file.file_stem().unwrap_or_default()) };
             let mut path = folder.join(stem).into_os_string();
             path.push(".");
             path.push(format.extension());
