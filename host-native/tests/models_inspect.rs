@@ -216,7 +216,7 @@ fn a_malformed_header_is_refused_with_the_offset_of_the_fault() {
         (
             "two tensors",
             gguf::file(&[], &[f32_tensor(&[8], 0), f32_tensor(&[8], 32)], &[0; 64]),
-            24 + 41,
+            24 + 33,
             |p| matches!(p, GgufProblem::DuplicateTensor(name) if name == "t"),
         ),
         (

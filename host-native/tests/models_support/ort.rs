@@ -27,7 +27,10 @@ impl<'f> File<'f> {
 
     fn constant(&mut self, name: &str, dims: &[usize], data_type: i32, data: &[u8]) {
         let name = self.fbb.create_string(name);
-        let dims: Vec<i64> = dims.iter().map(|dim| *dim as i64).collect();
+        let dims: Vec<i64> = dims
+            .iter()
+            .map(|dim| i64::try_from(*dim).unwrap())
+            .collect();
         let dims = self.fbb.create_vector(&dims);
         let data = self.fbb.create_vector(data);
         let table = self.fbb.start_table();
