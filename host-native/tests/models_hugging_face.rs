@@ -6,9 +6,7 @@ use std::fs;
 
 use auricle::models::{ImportOptions, ModelsError, Quantization, SourceError};
 use models_support::tiny::{self, Numbers};
-use models_support::{
-    Place, all_quantizations, assert_same_bytes, files_in, gguf, hugging_face, sha256,
-};
+use models_support::{Place, all_quantizations, assert_same_bytes, files_in, gguf, hugging_face, sha256};
 
 #[test]
 fn a_hugging_face_folder_gives_the_same_tokenizer_and_weights() {
@@ -16,39 +14,18 @@ fn a_hugging_face_folder_gives_the_same_tokenizer_and_weights() {
     let tensors = tiny::tensors_of(6, 6);
     let weights = hugging_face::weights(&tensors);
     let folder = place.path("My-Moonshine");
-    hugging_face::write(
-        &folder,
-        &hugging_face::config(),
-        &hugging_face::tokenizer(),
-        &weights,
-    );
-    let options = ImportOptions {
-        languages: vec!["de".to_owned(), "en".to_owned()],
-        ..all_quantizations()
-    };
+    hugging_face::write(&folder, &hugging_face::config(), &hugging_face::tokenizer(), &weights);
+    let options = ImportOptions { languages: vec!["de".to_owned(), "en".to_owned()], ..all_quantizations() };
     let installed = place.import(&folder, &options).unwrap();
-    let source = format!(
-        "MoonshineForConditionalGeneration, model.safetensors sha256:{}",
-        sha256(&weights)
-    );
-    let card = gguf::Card {
-        name: "my-moonshine",
-        languages: &["de", "en"],
-        source: &source,
-    };
+    let source = format!("MoonshineForConditionalGeneration, model.safetensors sha256:{}", sha256(&weights));
+    let card = gguf::Card { name: "my-moonshine", languages: &["de", "en"], source: &source };
     // Of floats, so that every channel is rounded.
     let floats: Vec<_> = tensors
         .iter()
-        .map(|tensor| tiny::Tensor {
-            numbers: Numbers::Float(tensor.floats()),
-            ..tensor.clone()
-        })
+        .map(|tensor| tiny::Tensor { numbers: Numbers::Float(tensor.floats()), ..tensor.clone() })
         .collect();
     for (quantization, file) in Quantization::ALL.into_iter().zip(&installed) {
-        assert_same_bytes(
-            &fs::read(&file.path).unwrap(),
-            &gguf::model(&floats, quantization.as_str(), &card),
-        );
+        assert_same_bytes(&fs::read(&file.path).unwrap(), &gguf::model(&floats, quantization.as_str(), &card));
     }
 }
 
@@ -61,105 +38,40 @@ fn the_newer_place_of_rotary_parameters_and_a_tied_output_are_understood() {
     let keys = config.as_object_mut().unwrap();
     keys.remove("partial_rotary_factor");
     keys.remove("rope_theta");
-    keys.insert(
-        "rope_parameters".into(),
-        serde_json::json!({"rope_theta": 10_000.0, "partial_rotary_factor": 1.0}),
-    );
+    keys.insert("rope_parameters".into(), serde_json::json!({"rope_theta": 10_000.0, "partial_rotary_factor": 1.0}));
     let embedding = tiny::get(&mut tensors, "model.decoder.embed_tokens.weight").clone();
-    tensors.push(tiny::Tensor {
-        name: "proj_out.weight".to_owned(),
-        ..embedding
-    });
-    hugging_face::write(
-        &folder,
-        &config,
-        &hugging_face::tokenizer(),
-        &hugging_face::weights(&tensors),
-    );
-    assert_eq!(
-        place
-            .import(&folder, &ImportOptions::default())
-            .unwrap()
-            .len(),
-        1
-    );
+    tensors.push(tiny::Tensor { name: "proj_out.weight".to_owned(), ..embedding });
+    hugging_face::write(&folder, &config, &hugging_face::tokenizer(), &hugging_face::weights(&tensors));
+    assert_eq!(place.import(&folder, &ImportOptions::default()).unwrap().len(), 1);
 }
 
 #[test]
 fn folders_that_the_engine_would_get_wrong_are_refused() {
     let change_config = |key: &str, value: serde_json::Value| {
         let mut config = hugging_face::config();
-        config
-            .as_object_mut()
-            .unwrap()
-            .insert(key.to_owned(), value);
+        config.as_object_mut().unwrap().insert(key.to_owned(), value);
         config
     };
     let configs = [
-        (
-            "architectures",
-            serde_json::json!(["WhisperForConditionalGeneration"]),
-            "WhisperForConditionalGeneration",
-        ),
-        (
-            "encoder_num_key_value_heads",
-            serde_json::json!(2),
-            "numbers of heads",
-        ),
-        (
-            "decoder_hidden_act",
-            serde_json::json!("gelu"),
-            "activations",
-        ),
-        (
-            "attention_bias",
-            serde_json::json!(true),
-            "biases in attention",
-        ),
-        (
-            "rope_scaling",
-            serde_json::json!({"type": "linear"}),
-            "rotary frequencies",
-        ),
-        (
-            "partial_rotary_factor",
-            serde_json::json!(0.6),
-            "1 rotary dimensions",
-        ),
-        (
-            "encoder_num_attention_heads",
-            serde_json::json!(0),
-            "numbers of heads",
-        ),
+        ("architectures", serde_json::json!(["WhisperForConditionalGeneration"]), "WhisperForConditionalGeneration"),
+        ("encoder_num_key_value_heads", serde_json::json!(2), "numbers of heads"),
+        ("decoder_hidden_act", serde_json::json!("gelu"), "activations"),
+        ("attention_bias", serde_json::json!(true), "biases in attention"),
+        ("rope_scaling", serde_json::json!({"type": "linear"}), "rotary frequencies"),
+        ("partial_rotary_factor", serde_json::json!(0.6), "1 rotary dimensions"),
+        ("encoder_num_attention_heads", serde_json::json!(0), "numbers of heads"),
         ("hidden_size", serde_json::json!(0), "embedding length is 0"),
-        (
-            "vocab_size",
-            serde_json::json!(4_000_000_000_u32),
-            "vocabulary",
-        ),
+        ("vocab_size", serde_json::json!(4_000_000_000_u32), "vocabulary"),
         ("rope_theta", serde_json::json!(-1.0), "rotary base"),
     ];
     for (key, value, expected) in configs {
         let place = Place::new();
         let weights = hugging_face::weights(&tiny::tensors_of(6, 6));
         let folder = place.path("folder");
-        hugging_face::write(
-            &folder,
-            &change_config(key, value),
-            &hugging_face::tokenizer(),
-            &weights,
-        );
-        let error = place
-            .import(&folder, &ImportOptions::default())
-            .unwrap_err();
+        hugging_face::write(&folder, &change_config(key, value), &hugging_face::tokenizer(), &weights);
+        let error = place.import(&folder, &ImportOptions::default()).unwrap_err();
         assert!(
-            matches!(
-                &error,
-                ModelsError::Source {
-                    problem: SourceError::Unsupported { .. },
-                    ..
-                }
-            ),
+            matches!(&error, ModelsError::Source { problem: SourceError::Unsupported { .. }, .. }),
             "{key}: {error:?}"
         );
         assert!(error.to_string().contains(expected), "{key}: {error}");
@@ -177,12 +89,7 @@ fn folders_with_tensors_missing_left_over_or_wrong_are_refused() {
             |error| matches!(error, SourceError::MissingTensor { name } if name == "model.decoder.norm.weight"),
         ),
         (
-            |tensors| {
-                tensors.push(tiny::Tensor {
-                    name: "adapter.weight".to_owned(),
-                    ..tensors[0].clone()
-                })
-            },
+            |tensors| tensors.push(tiny::Tensor { name: "adapter.weight".to_owned(), ..tensors[0].clone() }),
             |error| matches!(error, SourceError::Unsupported { what } if what.contains("adapter.weight")),
         ),
         (
@@ -208,15 +115,7 @@ fn folders_with_tensors_missing_left_over_or_wrong_are_refused() {
                 values[0] = 70_000.0;
                 tensor.numbers = Numbers::Float(values);
             },
-            |error| {
-                matches!(
-                    error,
-                    SourceError::TooLargeForF16 {
-                        value: 70_000.0,
-                        ..
-                    }
-                )
-            },
+            |error| matches!(error, SourceError::TooLargeForF16 { value: 70_000.0, .. }),
         ),
         (
             |tensors| {
@@ -224,11 +123,7 @@ fn folders_with_tensors_missing_left_over_or_wrong_are_refused() {
                 let mut values = embedding.floats();
                 values[0] += 1.0;
                 let name = "proj_out.weight".to_owned();
-                tensors.push(tiny::Tensor {
-                    name,
-                    numbers: Numbers::Float(values),
-                    ..embedding
-                });
+                tensors.push(tiny::Tensor { name, numbers: Numbers::Float(values), ..embedding });
             },
             |error| matches!(error, SourceError::Unsupported { what } if what.contains("output projection")),
         ),
@@ -239,16 +134,9 @@ fn folders_with_tensors_missing_left_over_or_wrong_are_refused() {
         change(&mut tensors);
         let folder = place.path("folder");
         let weights = hugging_face::weights(&tensors);
-        hugging_face::write(
-            &folder,
-            &hugging_face::config(),
-            &hugging_face::tokenizer(),
-            &weights,
-        );
+        hugging_face::write(&folder, &hugging_face::config(), &hugging_face::tokenizer(), &weights);
         let error = place.import(&folder, &all_quantizations()).unwrap_err();
-        let ModelsError::Source { problem, .. } = &error else {
-            panic!("case {index}: {error:?}")
-        };
+        let ModelsError::Source { problem, .. } = &error else { panic!("case {index}: {error:?}") };
         assert!(is_expected(problem), "case {index}: {error}");
         assert_eq!(files_in(&place.home), [""; 0], "case {index}");
     }
@@ -268,14 +156,8 @@ fn a_tokenizer_with_an_id_left_out_or_given_twice_is_refused() {
         let folder = place.path("folder");
         let weights = hugging_face::weights(&tiny::tensors_of(6, 6));
         hugging_face::write(&folder, &hugging_face::config(), &tokenizer, &weights);
-        let error = place
-            .import(&folder, &ImportOptions::default())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("tokenizer.json") && error.contains(expected),
-            "{error}"
-        );
+        let error = place.import(&folder, &ImportOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("tokenizer.json") && error.contains(expected), "{error}");
     }
 }
 
@@ -285,16 +167,9 @@ fn a_folder_without_one_of_its_files_is_refused_by_name() {
         let place = Place::new();
         let folder = place.path("folder");
         let weights = hugging_face::weights(&tiny::tensors_of(6, 6));
-        hugging_face::write(
-            &folder,
-            &hugging_face::config(),
-            &hugging_face::tokenizer(),
-            &weights,
-        );
+        hugging_face::write(&folder, &hugging_face::config(), &hugging_face::tokenizer(), &weights);
         fs::remove_file(folder.join(name)).unwrap();
-        let error = place
-            .import(&folder, &ImportOptions::default())
-            .unwrap_err();
+        let error = place.import(&folder, &ImportOptions::default()).unwrap_err();
         assert!(
             matches!(&error, ModelsError::Source { problem: SourceError::MissingFile { name: found }, .. }
                 if found == name),

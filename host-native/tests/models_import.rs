@@ -14,15 +14,8 @@ fn a_wheel_becomes_exactly_the_file_that_the_format_describes() {
     let tensors = tiny::tensors();
     let path = place.wheel(&tensors);
     let installed = place.import(&path, &all_quantizations()).unwrap();
-    let source = format!(
-        "some_voice-1.2.3 wheel, sha256:{}",
-        sha256(&fs::read(&path).unwrap())
-    );
-    let card = gguf::Card {
-        name: wheel::NAME,
-        languages: &["und"],
-        source: &source,
-    };
+    let source = format!("some_voice-1.2.3 wheel, sha256:{}", sha256(&fs::read(&path).unwrap()));
+    let card = gguf::Card { name: wheel::NAME, languages: &["und"], source: &source };
     for (quantization, file) in Quantization::ALL.into_iter().zip(&installed) {
         let expected = gguf::model(&tensors, quantization.as_str(), &card);
         let found = fs::read(&file.path).unwrap();
@@ -40,15 +33,7 @@ fn importing_twice_gives_the_same_bytes() {
     let place = Place::new();
     let path = place.wheel(&tiny::tensors());
     let first = place.import(&path, &all_quantizations()).unwrap();
-    let second = place
-        .import(
-            &path,
-            &ImportOptions {
-                force: true,
-                ..all_quantizations()
-            },
-        )
-        .unwrap();
+    let second = place.import(&path, &ImportOptions { force: true, ..all_quantizations() }).unwrap();
     assert_eq!(first, second);
 }
 
@@ -63,32 +48,18 @@ fn integers_within_127_of_the_zero_point_are_kept_and_others_rounded_half_to_eve
     integers[..4].copy_from_slice(&[128, 0, 1, 2]);
     integers[8..12].copy_from_slice(&[255, 2, 4, 6]);
     integers[12..16].copy_from_slice(&[129, 1, 0, 3]);
-    tiny::get(&mut tensors, name).numbers = Numbers::Affine {
-        integers,
-        scale,
-        zero_point: 1,
-    };
+    tiny::get(&mut tensors, name).numbers = Numbers::Affine { integers, scale, zero_point: 1 };
     let path = place.wheel(&tensors);
     let installed = place.import(&path, &ImportOptions::default()).unwrap();
 
     let bytes = fs::read(&installed[0].path).unwrap();
-    let models::Inspection::Gguf(header) = models::inspect(&installed[0].path).unwrap() else {
-        panic!("a GGUF file")
-    };
+    let models::Inspection::Gguf(header) = models::inspect(&installed[0].path).unwrap() else { panic!("a GGUF file") };
     let stored = |name: &str| {
-        let tensor = header
-            .tensors
-            .iter()
-            .find(|tensor| tensor.name == name)
-            .unwrap();
+        let tensor = header.tensors.iter().find(|tensor| tensor.name == name).unwrap();
         &bytes[tensor.offset as usize..][..tensor.size_bytes.unwrap() as usize]
     };
-    let scales: Vec<f32> = stored(&format!("{name}_scale"))
-        .as_chunks()
-        .0
-        .iter()
-        .map(|bytes| f32::from_le_bytes(*bytes))
-        .collect();
+    let scales: Vec<f32> =
+        stored(&format!("{name}_scale")).as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     let integers: Vec<i8> = stored(name).iter().map(|byte| byte.cast_signed()).collect();
     assert_eq!(integers[..4], [127, -1, 0, 1]);
     assert_eq!(scales[0], scale);
@@ -105,35 +76,19 @@ fn integers_within_127_of_the_zero_point_are_kept_and_others_rounded_half_to_eve
 fn a_float_channel_of_zeros_has_the_scale_zero() {
     let place = Place::new();
     let mut tensors = tiny::tensors();
-    let Numbers::Float(values) = &mut tiny::get(&mut tensors, "model.encoder.conv3.weight").numbers
-    else {
+    let Numbers::Float(values) = &mut tiny::get(&mut tensors, "model.encoder.conv3.weight").numbers else {
         panic!("a convolution")
     };
     values[..32 * 3].fill(0.0);
-    let installed = place
-        .import(&place.wheel(&tensors), &ImportOptions::default())
-        .unwrap();
+    let installed = place.import(&place.wheel(&tensors), &ImportOptions::default()).unwrap();
     let bytes = fs::read(&installed[0].path).unwrap();
-    let models::Inspection::Gguf(header) = models::inspect(&installed[0].path).unwrap() else {
-        panic!("a GGUF file")
-    };
-    let position = header
-        .tensors
-        .iter()
-        .position(|tensor| tensor.name == "model.encoder.conv3.weight")
-        .unwrap();
+    let models::Inspection::Gguf(header) = models::inspect(&installed[0].path).unwrap() else { panic!("a GGUF file") };
+    let position = header.tensors.iter().position(|tensor| tensor.name == "model.encoder.conv3.weight").unwrap();
     let (scales, integers) = (&header.tensors[position - 1], &header.tensors[position]);
     assert_eq!(scales.name, "model.encoder.conv3.weight_scale");
     assert_eq!(bytes[scales.offset as usize..][..4], 0.0_f32.to_le_bytes());
-    assert!(
-        bytes[integers.offset as usize..][..32 * 3]
-            .iter()
-            .all(|byte| *byte == 0)
-    );
-    assert_ne!(
-        bytes[scales.offset as usize + 4..][..4],
-        0.0_f32.to_le_bytes()
-    );
+    assert!(bytes[integers.offset as usize..][..32 * 3].iter().all(|byte| *byte == 0));
+    assert_ne!(bytes[scales.offset as usize + 4..][..4], 0.0_f32.to_le_bytes());
 }
 
 #[test]
@@ -146,26 +101,16 @@ fn lossless_and_requantized_channels_are_counted() {
         for channel in 0..tensor.shape[0] {
             let fits = match &tensor.numbers {
                 Numbers::Float(_) => false,
-                Numbers::Affine {
-                    integers,
-                    zero_point,
-                    ..
-                } => integers[channel * per_channel..][..per_channel]
+                Numbers::Affine { integers, zero_point, .. } => integers[channel * per_channel..][..per_channel]
                     .iter()
                     .all(|q| (i32::from(*q) - i32::from(*zero_point)).abs() <= 127),
             };
-            *(if fits {
-                &mut expected.lossless
-            } else {
-                &mut expected.requantized
-            }) += 1;
+            *(if fits { &mut expected.lossless } else { &mut expected.requantized }) += 1;
         }
     }
     // Both kinds of integer channel are in the made-up model, beside the 48 of the convolutions.
     assert!(expected.lossless > 0 && expected.requantized > 48);
-    let installed = place
-        .import(&place.wheel(&tensors), &all_quantizations())
-        .unwrap();
+    let installed = place.import(&place.wheel(&tensors), &all_quantizations()).unwrap();
     assert_eq!(installed[0].channels, Some(expected));
     assert_eq!(installed[2].channels, None);
 }

@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use auricle::models::{
-    self, Catalog, FileKind, Home, ImportOptions, Inspection, Installed, InstalledModel, Phase,
-    Progress, PullOptions, Quantization, catalog, gguf,
+    self, Catalog, FileKind, Home, ImportOptions, Inspection, Installed, InstalledModel, Phase, Progress, PullOptions,
+    Quantization, catalog, gguf,
 };
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
@@ -81,8 +81,7 @@ struct WritingArguments {
 }
 
 fn quantization_parser() -> impl TypedValueParser<Value = Quantization> {
-    PossibleValuesParser::new(Quantization::ALL.map(Quantization::as_str))
-        .try_map(|text| text.parse::<Quantization>())
+    PossibleValuesParser::new(Quantization::ALL.map(Quantization::as_str)).try_map(|text| text.parse::<Quantization>())
 }
 
 pub(crate) fn run(arguments: &ModelsArguments) -> anyhow::Result<()> {
@@ -90,20 +89,12 @@ pub(crate) fn run(arguments: &ModelsArguments) -> anyhow::Result<()> {
     match &arguments.command {
         ModelsCommand::List { json } => list(&mut out, &Home::open()?, *json)?,
         ModelsCommand::Pull { name, writing } => {
-            let options = PullOptions {
-                quantizations: writing.quantizations.clone(),
-                force: writing.force,
-            };
+            let options = PullOptions { quantizations: writing.quantizations.clone(), force: writing.force };
             let mut progress = Reporter::new(writing.quiet);
             let installed = models::pull(&Home::open()?, name, &options, &mut progress)?;
             report(&mut out, progress, &installed)?;
         }
-        ModelsCommand::Import {
-            path,
-            name,
-            languages,
-            writing,
-        } => {
+        ModelsCommand::Import { path, name, languages, writing } => {
             let options = ImportOptions {
                 quantizations: writing.quantizations.clone(),
                 name: name.clone(),
@@ -120,9 +111,7 @@ pub(crate) fn run(arguments: &ModelsArguments) -> anyhow::Result<()> {
                 writeln!(out, "{}", path.display())?;
             }
         }
-        ModelsCommand::Path { name } => {
-            writeln!(out, "{}", Home::open()?.resolve(name)?.display())?
-        }
+        ModelsCommand::Path { name } => writeln!(out, "{}", Home::open()?.resolve(name)?.display())?,
     }
     Ok(())
 }
@@ -151,11 +140,7 @@ fn list(out: &mut impl Write, home: &Home, json: bool) -> anyhow::Result<()> {
             size_bytes: model.size_bytes,
             path: model.path,
         });
-        let listing = Listing {
-            models_dir: home.models_dir(),
-            catalog: catalog(),
-            installed: files.collect(),
-        };
+        let listing = Listing { models_dir: home.models_dir(), catalog: catalog(), installed: files.collect() };
         serde_json::to_writer_pretty(&mut *out, &listing)?;
         writeln!(out)?;
         return Ok(());
@@ -163,36 +148,17 @@ fn list(out: &mut impl Write, home: &Home, json: bool) -> anyhow::Result<()> {
     writeln!(out, "Catalog:")?;
     for model in &catalog().models {
         let (languages, millions) = (model.languages.join(","), model.parameters as f64 / 1e6);
-        writeln!(
-            out,
-            "  {}  {languages}  {millions:.1} M parameters  {}",
-            model.name, model.license
-        )?;
+        writeln!(out, "  {}  {languages}  {millions:.1} M parameters  {}", model.name, model.license)?;
         for file in &model.files {
-            let here = |found: &&InstalledModel| {
-                found.name == model.name && found.quantization == Some(file.quantization)
-            };
-            let state = if installed.iter().any(|found| here(&found)) {
-                "installed"
-            } else {
-                "not installed"
-            };
-            writeln!(
-                out,
-                "    {:<4} {:>12}  {state}",
-                file.quantization,
-                HumanBytes(file.size_bytes).to_string()
-            )?;
+            let here =
+                |found: &&InstalledModel| found.name == model.name && found.quantization == Some(file.quantization);
+            let state = if installed.iter().any(|found| here(&found)) { "installed" } else { "not installed" };
+            writeln!(out, "    {:<4} {:>12}  {state}", file.quantization, HumanBytes(file.size_bytes).to_string())?;
         }
     }
     writeln!(out, "Installed in {}:", home.models_dir().display())?;
     for model in &installed {
-        writeln!(
-            out,
-            "  {}  {}",
-            model.file_stem,
-            HumanBytes(model.size_bytes)
-        )?;
+        writeln!(out, "  {}  {}", model.file_stem, HumanBytes(model.size_bytes))?;
     }
     if installed.is_empty() {
         writeln!(out, "  none")?;
@@ -204,16 +170,12 @@ fn report(out: &mut impl Write, mut progress: Reporter, installed: &[Installed])
     for file in installed {
         let name = file.path.file_name().unwrap_or_default().to_string_lossy();
         if file.already_there {
-            progress.line(&format!(
-                "{name} is already installed (use --force to make it anew)"
-            ));
+            progress.line(&format!("{name} is already installed (use --force to make it anew)"));
         }
         if let Some(counts) = file.channels {
             let all = counts.lossless + counts.requantized;
-            progress.line(&format!(
-                "{name}: {} of {all} output channels hold the source's exact numbers",
-                counts.lossless
-            ));
+            progress
+                .line(&format!("{name}: {} of {all} output channels hold the source's exact numbers", counts.lossless));
         }
         writeln!(out, "{}", file.path.display())?;
     }
@@ -235,39 +197,23 @@ fn inspect(out: &mut impl Write, found: &Inspection, json: bool) -> anyhow::Resu
 
 fn show_header(out: &mut impl Write, header: &gguf::Header) -> io::Result<()> {
     let size = HumanBytes(header.file_bytes);
-    writeln!(
-        out,
-        "GGUF version {}, {size}, tensor data from byte {}",
-        header.version, header.data_offset
-    )?;
+    writeln!(out, "GGUF version {}, {size}, tensor data from byte {}", header.version, header.data_offset)?;
     writeln!(out, "\nMetadata ({}):", header.metadata.len())?;
     for item in &header.metadata {
         writeln!(out, "  {} = {}", item.key, item.value)?;
     }
     writeln!(out, "\nTensors ({}):", header.tensors.len())?;
     for tensor in &header.tensors {
-        let shape = tensor
-            .shape
-            .iter()
-            .map(u64::to_string)
-            .collect::<Vec<_>>()
-            .join("×");
-        let bytes = tensor
-            .size_bytes
-            .map_or_else(|| "?".to_owned(), |bytes| bytes.to_string());
-        writeln!(
-            out,
-            "  {:<56} {:<5} {shape:<12} {bytes:>9} bytes",
-            tensor.name, tensor.type_name
-        )?;
+        let shape = tensor.shape.iter().map(u64::to_string).collect::<Vec<_>>().join("×");
+        let bytes = tensor.size_bytes.map_or_else(|| "?".to_owned(), |bytes| bytes.to_string());
+        writeln!(out, "  {:<56} {:<5} {shape:<12} {bytes:>9} bytes", tensor.name, tensor.type_name)?;
     }
     Ok(())
 }
 
 fn show_kind(out: &mut impl Write, kind: FileKind) -> io::Result<()> {
     writeln!(out, "This is {kind}.")?;
-    kind.advice()
-        .map_or(Ok(()), |advice| writeln!(out, "To use it: {advice}."))
+    kind.advice().map_or(Ok(()), |advice| writeln!(out, "To use it: {advice}."))
 }
 
 /// A bar on a terminal, a line for each phase elsewhere.
@@ -279,11 +225,7 @@ struct Reporter {
 
 impl Reporter {
     fn new(quiet: bool) -> Self {
-        Self {
-            quiet,
-            on_terminal: io::stderr().is_terminal(),
-            bar: None,
-        }
+        Self { quiet, on_terminal: io::stderr().is_terminal(), bar: None }
     }
 
     fn line(&mut self, text: &str) {
@@ -303,9 +245,7 @@ impl Reporter {
 impl Progress for Reporter {
     fn phase(&mut self, phase: &Phase, total_bytes: Option<u64>) {
         let Some(total) = total_bytes.filter(|_| self.on_terminal && !self.quiet) else {
-            let size = total_bytes
-                .map(|total| format!(" ({})", HumanBytes(total)))
-                .unwrap_or_default();
+            let size = total_bytes.map(|total| format!(" ({})", HumanBytes(total))).unwrap_or_default();
             return self.line(&format!("{phase}{size}"));
         };
         self.end_bar();

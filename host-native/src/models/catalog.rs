@@ -101,10 +101,7 @@ impl Catalog {
         self.models.iter().find(|model| {
             let suffix = name.strip_prefix(model.name.as_str());
             suffix.is_some_and(|suffix| {
-                suffix.is_empty()
-                    || suffix
-                        .strip_prefix('-')
-                        .is_some_and(|q| q.parse::<Quantization>().is_ok())
+                suffix.is_empty() || suffix.strip_prefix('-').is_some_and(|q| q.parse::<Quantization>().is_ok())
             })
         })
     }
@@ -114,9 +111,7 @@ impl CatalogModel {
     /// The model file of this quantization.
     #[must_use]
     pub fn file(&self, quantization: Quantization) -> Option<&CatalogFile> {
-        self.files
-            .iter()
-            .find(|file| file.quantization == quantization)
+        self.files.iter().find(|file| file.quantization == quantization)
     }
 }
 
@@ -124,8 +119,7 @@ impl CatalogModel {
 #[must_use]
 pub fn catalog() -> &'static Catalog {
     static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
-        toml::from_str(include_str!("../../catalog.toml"))
-            .expect("the built-in catalog is checked by a test")
+        toml::from_str(include_str!("../../catalog.toml")).expect("the built-in catalog is checked by a test")
     });
     &CATALOG
 }

@@ -11,9 +11,7 @@ use super::gguf::GgufError;
 #[non_exhaustive]
 pub enum ModelsError {
     /// The platform has no data folder and `AURICLE_HOME` is not set.
-    #[error(
-        "no folder for models: this user has no home folder. Set AURICLE_HOME to a folder that models may live in"
-    )]
+    #[error("no folder for models: this user has no home folder. Set AURICLE_HOME to a folder that models may live in")]
     NoHome,
     /// The operating system refused.
     #[error("could not {action} {}: {error}", path.display())]
@@ -50,17 +48,13 @@ pub enum ModelsError {
         known: Vec<String>,
     },
     /// A name with characters that do not belong into a file name.
-    #[error(
-        "`{name}` cannot be a model's name: use lower-case letters, digits, `-`, `_` and `.`, at most 64 of them"
-    )]
+    #[error("`{name}` cannot be a model's name: use lower-case letters, digits, `-`, `_` and `.`, at most 64 of them")]
     InvalidName {
         /// As given.
         name: String,
     },
     /// An import would take the name of a catalog model for something else.
-    #[error(
-        "`{name}` is the catalog's name for other bytes. Give this model a name of its own with --name"
-    )]
+    #[error("`{name}` is the catalog's name for other bytes. Give this model a name of its own with --name")]
     NameTaken {
         /// The name it would have had.
         name: String,
@@ -178,9 +172,7 @@ pub enum SourceError {
         index: usize,
     },
     /// A weight does not fit a 16-bit float.
-    #[error(
-        "tensor `{name}` has a value {value}, which no 16-bit float can hold: use --quantization q8 or f32"
-    )]
+    #[error("tensor `{name}` has a value {value}, which no 16-bit float can hold: use --quantization q8 or f32")]
     TooLargeForF16 {
         /// Its Hugging Face name.
         name: String,
@@ -197,18 +189,11 @@ pub enum SourceError {
 
 impl ModelsError {
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |error| Self::Io {
-            action,
-            path: path.to_owned(),
-            error,
-        }
+        move |error| Self::Io { action, path: path.to_owned(), error }
     }
 
     pub(super) fn source(path: &Path) -> impl FnOnce(SourceError) -> Self {
-        move |problem| Self::Source {
-            path: path.to_owned(),
-            problem,
-        }
+        move |problem| Self::Source { path: path.to_owned(), problem }
     }
 }
 
@@ -216,18 +201,10 @@ fn how_to_get(name: &str, in_catalog: bool, known: &[String]) -> String {
     if in_catalog {
         // `NAME-f32` is a file of the model `NAME`.
         let with_quantization = Quantization::ALL.into_iter().find_map(|quantization| {
-            let model = name
-                .strip_suffix(quantization.as_str())?
-                .strip_suffix('-')?;
+            let model = name.strip_suffix(quantization.as_str())?.strip_suffix('-')?;
             Some(format!("{model} -q {quantization}"))
         });
-        return format!(
-            "Get it with `auricle models pull {}`",
-            with_quantization.as_deref().unwrap_or(name)
-        );
+        return format!("Get it with `auricle models pull {}`", with_quantization.as_deref().unwrap_or(name));
     }
-    format!(
-        "There is no file of that path either. Known models: {}",
-        known.join(", ")
-    )
+    format!("There is no file of that path either. Known models: {}", known.join(", "))
 }

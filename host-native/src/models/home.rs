@@ -38,19 +38,11 @@ impl InstalledModel {
     fn new(path: PathBuf, size_bytes: u64) -> Option<Self> {
         let file_stem = path.file_stem()?.to_str()?.to_owned();
         let by_suffix = Quantization::ALL.into_iter().find_map(|quantization| {
-            let name = file_stem
-                .strip_suffix(quantization.as_str())?
-                .strip_suffix('-')?;
+            let name = file_stem.strip_suffix(quantization.as_str())?.strip_suffix('-')?;
             Some((name.to_owned(), Some(quantization)))
         });
         let (name, quantization) = by_suffix.unwrap_or_else(|| (file_stem.clone(), None));
-        Some(Self {
-            file_stem,
-            name,
-            quantization,
-            path,
-            size_bytes,
-        })
+        Some(Self { file_stem, name, quantization, path, size_bytes })
     }
 
     /// Whether `name` means this file: the model's name, or the file's with its quantization.
@@ -69,8 +61,7 @@ impl Home {
         if let Some(root) = env::var_os(HOME_VARIABLE).filter(|root| !root.is_empty()) {
             return Ok(Self::at(root));
         }
-        let folders =
-            directories::ProjectDirs::from("", "", "auricle").ok_or(ModelsError::NoHome)?;
+        let folders = directories::ProjectDirs::from("", "", "auricle").ok_or(ModelsError::NoHome)?;
         // Local, not roaming: models are large, and can be had again.
         Ok(Self::at(folders.data_local_dir()))
     }
@@ -101,8 +92,7 @@ impl Home {
     /// Where a model of this name and quantization is or would be.
     #[must_use]
     pub fn model_path(&self, name: &str, quantization: Quantization) -> PathBuf {
-        self.models_dir()
-            .join(format!("{name}-{quantization}.{EXTENSION}"))
+        self.models_dir().join(format!("{name}-{quantization}.{EXTENSION}"))
     }
 
     /// The files in the models folder, by name.
@@ -118,17 +108,9 @@ impl Home {
         };
         let mut models = Vec::new();
         for entry in entries {
-            let path = entry
-                .map_err(ModelsError::io("read the folder", &folder))?
-                .path();
-            let is_hidden = path
-                .file_name()
-                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-            if is_hidden
-                || path
-                    .extension()
-                    .is_none_or(|extension| extension != EXTENSION)
-            {
+            let path = entry.map_err(ModelsError::io("read the folder", &folder))?.path();
+            let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            if is_hidden || path.extension().is_none_or(|extension| extension != EXTENSION) {
                 continue;
             }
             // A file that has gone since is not installed.
@@ -155,9 +137,7 @@ impl Home {
             return Ok(path.to_owned());
         }
         let installed = self.installed()?;
-        let exact = installed
-            .iter()
-            .find(|model| model.file_stem == name_or_path);
+        let exact = installed.iter().find(|model| model.file_stem == name_or_path);
         let by_name = || {
             let named = installed.iter().filter(|model| model.name == name_or_path);
             named.min_by_key(|model| model.quantization)
@@ -170,38 +150,19 @@ impl Home {
 
     pub(super) fn not_installed(&self, name: &str) -> ModelsError {
         let in_catalog = catalog().find(name).is_some();
-        let mut known: Vec<String> = catalog()
-            .models
-            .iter()
-            .map(|model| model.name.clone())
-            .collect();
-        known.extend(
-            self.installed()
-                .unwrap_or_default()
-                .into_iter()
-                .map(|model| model.file_stem),
-        );
-        ModelsError::NotInstalled {
-            name: name.to_owned(),
-            in_catalog,
-            known,
-        }
+        let mut known: Vec<String> = catalog().models.iter().map(|model| model.name.clone()).collect();
+        known.extend(self.installed().unwrap_or_default().into_iter().map(|model| model.file_stem));
+        ModelsError::NotInstalled { name: name.to_owned(), in_catalog, known }
     }
 }
 
 /// Whether a model can be installed under this name.
 pub(super) fn check_name(name: &str) -> Result<(), ModelsError> {
-    let is_plain =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
-    let starts_well = name
-        .bytes()
-        .next()
-        .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    let starts_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     if starts_well && name.len() <= MAX_NAME_BYTES && name.bytes().all(is_plain) {
         Ok(())
     } else {
-        Err(ModelsError::InvalidName {
-            name: name.to_owned(),
-        })
+        Err(ModelsError::InvalidName { name: name.to_owned() })
     }
 }

@@ -59,16 +59,10 @@ impl FileKind {
         match self {
             Self::Gguf | Self::Empty | Self::Unknown => None,
             Self::Ort => Some("import the wheel it came in: `auricle models import FILE.whl`"),
-            Self::Safetensors => {
-                Some("import the folder it is in, with its config.json and tokenizer.json")
-            }
-            Self::Zip => {
-                Some("if it is a wheel with a Moonshine model: `auricle models import FILE.whl`")
-            }
+            Self::Safetensors => Some("import the folder it is in, with its config.json and tokenizer.json"),
+            Self::Zip => Some("if it is a wheel with a Moonshine model: `auricle models import FILE.whl`"),
             Self::Folder => Some("if it is a Hugging Face model: `auricle models import FOLDER`"),
-            Self::Onnx | Self::Ggml => {
-                Some("it cannot be imported; look for the model's safetensors or GGUF file")
-            }
+            Self::Onnx | Self::Ggml => Some("it cannot be imported; look for the model's safetensors or GGUF file"),
         }
     }
 }
@@ -97,17 +91,9 @@ pub fn inspect(path: &Path) -> Result<Inspection, ModelsError> {
         return Ok(Inspection::Other { kind });
     }
     let file = File::open(path).map_err(ModelsError::io("open", path))?;
-    let file_bytes = file
-        .metadata()
-        .map_err(ModelsError::io("read", path))?
-        .len();
+    let file_bytes = file.metadata().map_err(ModelsError::io("read", path))?.len();
     let header = Header::read(file, file_bytes);
-    header
-        .map(Inspection::Gguf)
-        .map_err(|problem| ModelsError::Gguf {
-            path: path.to_owned(),
-            problem,
-        })
+    header.map(Inspection::Gguf).map_err(|problem| ModelsError::Gguf { path: path.to_owned(), problem })
 }
 
 /// Tells by a file's first bytes.
@@ -118,9 +104,7 @@ pub(super) fn kind_of(path: &Path) -> Result<FileKind, ModelsError> {
     }
     let mut start = Vec::new();
     let file = File::open(path).map_err(ModelsError::io("open", path))?;
-    file.take(9)
-        .read_to_end(&mut start)
-        .map_err(ModelsError::io("read", path))?;
+    file.take(9).read_to_end(&mut start).map_err(ModelsError::io("read", path))?;
     Ok(match start.as_slice() {
         [] => FileKind::Empty,
         [b'G', b'G', b'U', b'F', ..] => FileKind::Gguf,
@@ -138,7 +122,5 @@ pub(super) fn kind_of(path: &Path) -> Result<FileKind, ModelsError> {
 }
 
 fn is_header_len(bytes: &[u8], file_bytes: u64) -> bool {
-    bytes
-        .try_into()
-        .is_ok_and(|bytes| u64::from_le_bytes(bytes) < file_bytes)
+    bytes.try_into().is_ok_and(|bytes| u64::from_le_bytes(bytes) < file_bytes)
 }

@@ -51,9 +51,7 @@ pub use pull::{PullOptions, pull};
 pub const DEFAULT_MODEL: &str = "moonshine-tiny-en";
 
 /// How a model file stores its matrices.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Quantization {
     /// 8-bit integers with one scale per output channel.
@@ -95,10 +93,8 @@ impl FromStr for Quantization {
     type Err = UnknownQuantization;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        (Self::ALL
-            .into_iter()
-            .find(|quantization| quantization.as_str() == text))
-        .ok_or_else(|| UnknownQuantization(text.to_owned()))
+        (Self::ALL.into_iter().find(|quantization| quantization.as_str() == text))
+            .ok_or_else(|| UnknownQuantization(text.to_owned()))
     }
 }
 
@@ -127,10 +123,8 @@ pub struct Installed {
 ///
 /// [`ModelsError::NotInstalled`], [`ModelsError::Busy`] while another process pulls or imports, or [`ModelsError::Io`].
 pub fn remove(home: &Home, name: &str) -> Result<Vec<PathBuf>, ModelsError> {
-    let files: Vec<PathBuf> = (home.installed()?.into_iter())
-        .filter(|model| model.is_called(name))
-        .map(|model| model.path)
-        .collect();
+    let files: Vec<PathBuf> =
+        (home.installed()?.into_iter()).filter(|model| model.is_called(name)).map(|model| model.path).collect();
     if files.is_empty() {
         return Err(home.not_installed(name));
     }

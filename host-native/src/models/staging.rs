@@ -33,9 +33,7 @@ impl<'h> Workspace<'h> {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(ModelsError::Busy {
-                    path: root.to_owned(),
-                });
+                return Err(ModelsError::Busy { path: root.to_owned() });
             }
             Err(TryLockError::Error(error)) => {
                 return Err(ModelsError::io("lock", &lock_path)(error));
@@ -54,10 +52,8 @@ impl<'h> Workspace<'h> {
     /// A folder that is removed with all that is in it when dropped.
     pub(super) fn temporary_folder(&self) -> Result<TempDir, ModelsError> {
         let root = self.home.root();
-        (tempfile::Builder::new()
-            .prefix(STAGED_PREFIX)
-            .tempdir_in(root))
-        .map_err(ModelsError::io("make a folder in", root))
+        (tempfile::Builder::new().prefix(STAGED_PREFIX).tempdir_in(root))
+            .map_err(ModelsError::io("make a folder in", root))
     }
 
     /// A new file that will stand at `path`.
@@ -84,16 +80,9 @@ impl StagedFile {
         // Readable for others as far as the user's mask allows, like any file that is no secret.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder
-            .tempfile_in(folder)
-            .map_err(ModelsError::io("make a file in", folder))?;
+        let file = builder.tempfile_in(folder).map_err(ModelsError::io("make a file in", folder))?;
         let out = BufWriter::with_capacity(COPY_CHUNK_BYTES, file);
-        Ok(Self {
-            out,
-            digest: Sha256::new(),
-            written_bytes: 0,
-            path,
-        })
+        Ok(Self { out, digest: Sha256::new(), written_bytes: 0, path })
     }
 
     /// Puts the file in its place and gives its length and digest.
@@ -101,29 +90,16 @@ impl StagedFile {
     /// # Errors
     ///
     /// [`ModelsError::DigestMismatch`] where the bytes are not the expected ones, which are then removed.
-    pub(super) fn finish(
-        self,
-        expected_sha256: Option<&str>,
-    ) -> Result<(u64, String), ModelsError> {
-        let Self {
-            out,
-            digest,
-            written_bytes,
-            path,
-        } = self;
+    pub(super) fn finish(self, expected_sha256: Option<&str>) -> Result<(u64, String), ModelsError> {
+        let Self { out, digest, written_bytes, path } = self;
         let found = hex(&digest.finalize());
         if let Some(expected) = expected_sha256 {
             check_digest(&file_name(&path), expected, &found)?;
         }
-        let file = out
-            .into_inner()
-            .map_err(|error| ModelsError::io("write", &path)(error.into_error()))?;
+        let file = out.into_inner().map_err(|error| ModelsError::io("write", &path)(error.into_error()))?;
         // The name must not outlive a power failure that the bytes did not.
-        file.as_file()
-            .sync_all()
-            .map_err(ModelsError::io("write", &path))?;
-        file.persist(&path)
-            .map_err(|error| ModelsError::io("write", &path)(error.error))?;
+        file.as_file().sync_all().map_err(ModelsError::io("write", &path))?;
+        file.persist(&path).map_err(|error| ModelsError::io("write", &path)(error.error))?;
         Ok((written_bytes, found))
     }
 
@@ -151,27 +127,16 @@ pub(super) fn check_digest(file: &str, expected: &str, found: &str) -> Result<()
     if found.eq_ignore_ascii_case(expected) {
         return Ok(());
     }
-    Err(ModelsError::DigestMismatch {
-        file: file.to_owned(),
-        expected: expected.to_owned(),
-        found: found.to_owned(),
-    })
+    Err(ModelsError::DigestMismatch { file: file.to_owned(), expected: expected.to_owned(), found: found.to_owned() })
 }
 
 /// The SHA-256 of a file, in hexadecimal.
 pub(super) fn digest_of(path: &Path, progress: &mut dyn Progress) -> Result<String, ModelsError> {
     let mut digest = Sha256::new();
-    read_chunks(
-        path,
-        &Phase::Checking {
-            file: file_name(path),
-        },
-        progress,
-        |chunk| {
-            digest.update(chunk);
-            Ok(())
-        },
-    )?;
+    read_chunks(path, &Phase::Checking { file: file_name(path) }, progress, |chunk| {
+        digest.update(chunk);
+        Ok(())
+    })?;
     Ok(hex(&digest.finalize()))
 }
 
@@ -183,10 +148,7 @@ pub(super) fn read_chunks(
     mut each: impl FnMut(&[u8]) -> Result<(), ModelsError>,
 ) -> Result<(), ModelsError> {
     let mut file = File::open(path).map_err(ModelsError::io("open", path))?;
-    let len = file
-        .metadata()
-        .map_err(ModelsError::io("read", path))?
-        .len();
+    let len = file.metadata().map_err(ModelsError::io("read", path))?.len();
     progress.phase(phase, Some(len));
     let mut chunk = vec![0; COPY_CHUNK_BYTES];
     let mut done = 0;
@@ -204,10 +166,7 @@ pub(super) fn read_chunks(
 
 /// The last part of a path, for messages.
 pub(super) fn file_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned()
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Bytes in lower-case hexadecimal.
@@ -223,23 +182,12 @@ fn remove_leftovers(folder: &Path) -> Result<usize, ModelsError> {
     let mut count = 0;
     for entry in entries {
         let entry = entry.map_err(ModelsError::io("read the folder", folder))?;
-        if !entry
-            .file_name()
-            .as_encoded_bytes()
-            .starts_with(STAGED_PREFIX.as_bytes())
-        {
+        if !entry.file_name().as_encoded_bytes().starts_with(STAGED_PREFIX.as_bytes()) {
             continue;
         }
         let path = entry.path();
-        let is_folder = entry
-            .file_type()
-            .map_err(ModelsError::io("read", &path))?
-            .is_dir();
-        let removed = if is_folder {
-            fs::remove_dir_all(&path)
-        } else {
-            fs::remove_file(&path)
-        };
+        let is_folder = entry.file_type().map_err(ModelsError::io("read", &path))?.is_dir();
+        let removed = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.map_err(ModelsError::io("remove", &path))?;
         count += 1;
     }

@@ -21,48 +21,23 @@ pub fn text(key: &str, value: &str) -> Vec<u8> {
 }
 
 pub fn u32(key: &str, value: u32) -> Vec<u8> {
-    [
-        string(key),
-        4_u32.to_le_bytes().to_vec(),
-        value.to_le_bytes().to_vec(),
-    ]
-    .concat()
+    [string(key), 4_u32.to_le_bytes().to_vec(), value.to_le_bytes().to_vec()].concat()
 }
 
 pub fn f32(key: &str, value: f32) -> Vec<u8> {
-    [
-        string(key),
-        6_u32.to_le_bytes().to_vec(),
-        value.to_le_bytes().to_vec(),
-    ]
-    .concat()
+    [string(key), 6_u32.to_le_bytes().to_vec(), value.to_le_bytes().to_vec()].concat()
 }
 
 pub fn array(key: &str, element_type: u32, elements: &[Vec<u8>]) -> Vec<u8> {
-    let head = [
-        string(key),
-        9_u32.to_le_bytes().to_vec(),
-        element_type.to_le_bytes().to_vec(),
-    ]
-    .concat();
-    [
-        head,
-        (elements.len() as u64).to_le_bytes().to_vec(),
-        elements.concat(),
-    ]
-    .concat()
+    let head = [string(key), 9_u32.to_le_bytes().to_vec(), element_type.to_le_bytes().to_vec()].concat();
+    [head, (elements.len() as u64).to_le_bytes().to_vec(), elements.concat()].concat()
 }
 
 /// `dims` innermost first, as in the file.
 pub fn tensor_info(name: &str, dims: &[u64], tensor_type: u32, offset: u64) -> Vec<u8> {
     let mut info = [string(name), (dims.len() as u32).to_le_bytes().to_vec()].concat();
     dims.iter().for_each(|dim| info.extend(dim.to_le_bytes()));
-    [
-        info,
-        tensor_type.to_le_bytes().to_vec(),
-        offset.to_le_bytes().to_vec(),
-    ]
-    .concat()
+    [info, tensor_type.to_le_bytes().to_vec(), offset.to_le_bytes().to_vec()].concat()
 }
 
 pub fn file(metadata: &[Vec<u8>], infos: &[Vec<u8>], data: &[u8]) -> Vec<u8> {
@@ -79,16 +54,11 @@ pub fn file(metadata: &[Vec<u8>], infos: &[Vec<u8>], data: &[u8]) -> Vec<u8> {
 /// The whole model file of the tiny model.
 pub fn model(tensors: &[Tensor], quantization: &str, card: &Card<'_>) -> Vec<u8> {
     let pieces = tiny::pieces();
-    let up = tensors
-        .iter()
-        .find(|tensor| tensor.name == "model.encoder.layers.0.mlp.fc1.weight");
+    let up = tensors.iter().find(|tensor| tensor.name == "model.encoder.layers.0.mlp.fc1.weight");
     let encoder_length = up.map_or(0, |tensor| tensor.shape[0] as u32);
     let languages: Vec<_> = card.languages.iter().map(|tag| string(tag)).collect();
     let texts: Vec<_> = pieces.iter().map(|(piece, _)| string(piece)).collect();
-    let kinds: Vec<_> = pieces
-        .iter()
-        .map(|(_, kind)| kind.to_le_bytes().to_vec())
-        .collect();
+    let kinds: Vec<_> = pieces.iter().map(|(_, kind)| kind.to_le_bytes().to_vec()).collect();
     let metadata = [
         text("general.architecture", "moonshine"),
         text("general.name", card.name),
@@ -128,20 +98,12 @@ pub fn model(tensors: &[Tensor], quantization: &str, card: &Card<'_>) -> Vec<u8>
         let floats = tensor.floats();
         match (tensor.is_matrix, quantization) {
             (true, "f16") => {
-                let bytes: Vec<u8> = floats
-                    .iter()
-                    .flat_map(|value| f16::from_f32(*value).to_le_bytes())
-                    .collect();
+                let bytes: Vec<u8> = floats.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect();
                 put(&tensor.name, &tensor.shape, 1, &bytes);
             }
             (true, "q8") => {
                 let (scales, integers) = eight_bit(tensor);
-                put(
-                    &format!("{}_scale", tensor.name),
-                    &tensor.shape[..1],
-                    0,
-                    &bytes_of(&scales),
-                );
+                put(&format!("{}_scale", tensor.name), &tensor.shape[..1], 0, &bytes_of(&scales));
                 put(&tensor.name, &tensor.shape, 24, &integers);
             }
             _ => put(&tensor.name, &tensor.shape, 0, &bytes_of(&floats)),
@@ -151,10 +113,7 @@ pub fn model(tensors: &[Tensor], quantization: &str, card: &Card<'_>) -> Vec<u8>
 }
 
 fn bytes_of(floats: &[f32]) -> Vec<u8> {
-    floats
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect()
+    floats.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
 fn eight_bit(tensor: &Tensor) -> (Vec<f32>, Vec<u8>) {
@@ -163,33 +122,20 @@ fn eight_bit(tensor: &Tensor) -> (Vec<f32>, Vec<u8>) {
     let per_channel = floats.len() / tensor.shape[0];
     for channel in 0..tensor.shape[0] {
         let range = channel * per_channel..(channel + 1) * per_channel;
-        if let Numbers::Affine {
-            integers,
-            scale,
-            zero_point,
-        } = &tensor.numbers
-        {
-            let centred: Vec<i32> = integers[range.clone()]
-                .iter()
-                .map(|q| i32::from(*q) - i32::from(*zero_point))
-                .collect();
+        if let Numbers::Affine { integers, scale, zero_point } = &tensor.numbers {
+            let centred: Vec<i32> =
+                integers[range.clone()].iter().map(|q| i32::from(*q) - i32::from(*zero_point)).collect();
             if centred.iter().all(|q| q.abs() <= 127) {
                 scales.push(*scale);
                 result.extend(centred.iter().map(|q| *q as i8 as u8));
                 continue;
             }
         }
-        let largest = floats[range.clone()]
-            .iter()
-            .fold(0.0_f32, |largest, value| largest.max(value.abs()));
+        let largest = floats[range.clone()].iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
         let scale = largest / 127.0;
         scales.push(scale);
         for value in &floats[range] {
-            let q = if scale == 0.0 {
-                0.0
-            } else {
-                (value / scale).round_ties_even().clamp(-127.0, 127.0)
-            };
+            let q = if scale == 0.0 { 0.0 } else { (value / scale).round_ties_even().clamp(-127.0, 127.0) };
             result.push(q as i8 as u8);
         }
     }

@@ -54,19 +54,12 @@ pub fn weights(tensors: &[Tensor]) -> Vec<u8> {
     let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
         .iter()
         .map(|tensor| {
-            let bytes = tensor
-                .floats()
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect();
+            let bytes = tensor.floats().iter().flat_map(|value| value.to_le_bytes()).collect();
             (tensor.name.clone(), tensor.shape.clone(), bytes)
         })
         .collect();
     let views = bytes.iter().map(|(name, shape, bytes)| {
-        (
-            name.as_str(),
-            TensorView::new(Dtype::F32, shape.clone(), bytes).expect("a tensor of its own shape"),
-        )
+        (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).expect("a tensor of its own shape"))
     });
     safetensors::serialize(views, None).unwrap()
 }

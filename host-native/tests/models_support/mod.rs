@@ -1,12 +1,7 @@
 //! A tiny Moonshine made up by the tests: its tensors, and how a wheel, a Hugging Face folder and a model file hold it.
 //! The writers here share no code with the library.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    reason = "each test program uses a part of this module"
-)]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test program uses a part of this module")]
 
 pub mod gguf;
 pub mod hugging_face;
@@ -34,12 +29,7 @@ pub fn files_in(home: &Home) -> Vec<String> {
                 }
                 walk(&path, root, names);
             } else if entry.file_name() != ".lock" {
-                names.push(
-                    path.strip_prefix(root)
-                        .unwrap_or(&path)
-                        .to_string_lossy()
-                        .into_owned(),
-                );
+                names.push(path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned());
             }
         }
     }
@@ -72,35 +62,22 @@ impl Place {
         path
     }
 
-    pub fn import(
-        &self,
-        path: &Path,
-        options: &ImportOptions,
-    ) -> Result<Vec<Installed>, ModelsError> {
+    pub fn import(&self, path: &Path, options: &ImportOptions) -> Result<Vec<Installed>, ModelsError> {
         models::import(&self.home, path, options, &mut ())
     }
 }
 
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub fn all_quantizations() -> ImportOptions {
-    ImportOptions {
-        quantizations: Quantization::ALL.to_vec(),
-        ..ImportOptions::default()
-    }
+    ImportOptions { quantizations: Quantization::ALL.to_vec(), ..ImportOptions::default() }
 }
 
 /// The first difference, so that a failure does not print two files.
 pub fn assert_same_bytes(found: &[u8], expected: &[u8]) {
-    let differs = found
-        .iter()
-        .zip(expected)
-        .position(|(found, expected)| found != expected);
+    let differs = found.iter().zip(expected).position(|(found, expected)| found != expected);
     assert_eq!(differs, None, "the files differ from this byte on");
     assert_eq!(found.len(), expected.len());
 }

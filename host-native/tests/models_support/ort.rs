@@ -18,19 +18,12 @@ struct File<'f> {
 
 impl<'f> File<'f> {
     fn new() -> Self {
-        Self {
-            fbb: FlatBufferBuilder::new(),
-            initializers: Vec::new(),
-            nodes: Vec::new(),
-        }
+        Self { fbb: FlatBufferBuilder::new(), initializers: Vec::new(), nodes: Vec::new() }
     }
 
     fn constant(&mut self, name: &str, dims: &[usize], data_type: i32, data: &[u8]) {
         let name = self.fbb.create_string(name);
-        let dims: Vec<i64> = dims
-            .iter()
-            .map(|dim| i64::try_from(*dim).unwrap())
-            .collect();
+        let dims: Vec<i64> = dims.iter().map(|dim| i64::try_from(*dim).unwrap()).collect();
         let dims = self.fbb.create_vector(&dims);
         let data = self.fbb.create_vector(data);
         let table = self.fbb.start_table();
@@ -43,20 +36,14 @@ impl<'f> File<'f> {
     }
 
     fn floats(&mut self, name: &str, dims: &[usize], values: &[f32]) {
-        let bytes: Vec<u8> = values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.constant(name, dims, F32, &bytes);
     }
 
     fn node(&mut self, name: &str, op_type: &str, inputs: &[&str], attribute: Option<Table<'f>>) {
         let name = self.fbb.create_string(name);
         let op_type = self.fbb.create_string(op_type);
-        let inputs: Vec<_> = inputs
-            .iter()
-            .map(|input| self.fbb.create_string(input))
-            .collect();
+        let inputs: Vec<_> = inputs.iter().map(|input| self.fbb.create_string(input)).collect();
         let inputs = self.fbb.create_vector(&inputs);
         let attributes: Vec<_> = attribute.into_iter().collect();
         let attributes: Tables<'f> = self.fbb.create_vector(&attributes);
@@ -87,9 +74,7 @@ impl<'f> File<'f> {
 
     /// The constants and nodes so far become a graph.
     fn graph(&mut self) -> Table<'f> {
-        let initializers: Tables<'f> = self
-            .fbb
-            .create_vector(&std::mem::take(&mut self.initializers));
+        let initializers: Tables<'f> = self.fbb.create_vector(&std::mem::take(&mut self.initializers));
         let nodes: Tables<'f> = self.fbb.create_vector(&std::mem::take(&mut self.nodes));
         let table = self.fbb.start_table();
         self.fbb.push_slot_always(4, initializers);
@@ -111,20 +96,14 @@ impl<'f> File<'f> {
 
     /// A linear layer: the constants under `stem`, `[in, out]`, and their names.
     fn affine(&mut self, stem: &str, tensor: &Tensor, transposed: bool) {
-        let Numbers::Affine {
-            integers,
-            scale,
-            zero_point,
-        } = &tensor.numbers
-        else {
+        let Numbers::Affine { integers, scale, zero_point } = &tensor.numbers else {
             panic!("{} is affine", tensor.name)
         };
         let (outputs, inputs) = (tensor.shape[0], tensor.shape[1]);
         let name = format!("{stem}_quantized");
         if transposed {
-            let turned: Vec<u8> = (0..inputs)
-                .flat_map(|i| (0..outputs).map(move |o| integers[o * inputs + i]))
-                .collect();
+            let turned: Vec<u8> =
+                (0..inputs).flat_map(|i| (0..outputs).map(move |o| integers[o * inputs + i])).collect();
             self.constant(&name, &[inputs, outputs], U8, &turned);
         } else {
             self.constant(&name, &tensor.shape, U8, integers);
@@ -162,39 +141,14 @@ pub fn encoder(tensors: &[Tensor]) -> Vec<u8> {
     }
     // Two dimensions of each head turn, as one pair of the frequency 1.
     file.floats("onnx::Expand_202", &[1, 1, 1], &[1.0]);
-    file.node(
-        "/rotary_emb/Expand",
-        "Expand",
-        &["onnx::Expand_202", "/rotary_emb/Where_output_0"],
-        None,
-    );
+    file.node("/rotary_emb/Expand", "Expand", &["onnx::Expand_202", "/rotary_emb/Where_output_0"], None);
     let epsilon = file.float_attribute("epsilon", 1e-5);
-    file.node(
-        "/groupnorm/InstanceNormalization",
-        "InstanceNormalization",
-        &["/Tanh_output_0"],
-        Some(epsilon),
-    );
-    file.node(
-        "/groupnorm/Mul",
-        "Mul",
-        &["/groupnorm/Reshape_1_output_0", "onnx::Mul_2080"],
-        None,
-    );
-    file.node(
-        "/groupnorm/Add",
-        "Add",
-        &["/groupnorm/Mul_output_0", "onnx::Add_2081"],
-        None,
-    );
+    file.node("/groupnorm/InstanceNormalization", "InstanceNormalization", &["/Tanh_output_0"], Some(epsilon));
+    file.node("/groupnorm/Mul", "Mul", &["/groupnorm/Reshape_1_output_0", "onnx::Mul_2080"], None);
+    file.node("/groupnorm/Add", "Add", &["/groupnorm/Mul_output_0", "onnx::Add_2081"], None);
     let epsilon = file.float_attribute("epsilon", 1e-5);
     let norm = "/layers.0/input_layernorm/LayerNormalization";
-    file.node(
-        norm,
-        "LayerNormalization",
-        &["/Transpose_output_0"],
-        Some(epsilon),
-    );
+    file.node(norm, "LayerNormalization", &["/Transpose_output_0"], Some(epsilon));
     add_products(&mut file, &products);
     file.finish()
 }
@@ -220,9 +174,7 @@ pub fn decoder(tensors: &[Tensor]) -> Vec<u8> {
                 file.affine(&stem, tensor, true);
                 products.push((format!("/{}/MatMul_quant", layer_of(name)), stem));
             }
-            Numbers::Float(values) => {
-                file.floats(&format!("{name}_merged_0"), &tensor.shape, values)
-            }
+            Numbers::Float(values) => file.floats(&format!("{name}_merged_0"), &tensor.shape, values),
         }
     }
     let outer = std::mem::take(&mut file.initializers);
@@ -237,25 +189,12 @@ pub fn decoder(tensors: &[Tensor]) -> Vec<u8> {
 /// The real files have both operators, with their inputs in different places.
 fn add_products(file: &mut File<'_>, products: &[(String, String)]) {
     for (index, (name, stem)) in products.iter().enumerate() {
-        let [weight, scale, zero_point] =
-            ["quantized", "scale", "zero_point"].map(|part| format!("{stem}_{part}"));
+        let [weight, scale, zero_point] = ["quantized", "scale", "zero_point"].map(|part| format!("{stem}_{part}"));
         if index % 2 == 0 {
-            let inputs = [
-                "x_quantized",
-                &weight,
-                "x_scale",
-                &scale,
-                "x_zero_point",
-                &zero_point,
-            ];
+            let inputs = ["x_quantized", &weight, "x_scale", &scale, "x_zero_point", &zero_point];
             file.node(name, "MatMulIntegerToFloat", &inputs, None);
         } else {
-            file.node(
-                name,
-                "DynamicQuantizeMatMul",
-                &["x", &weight, &scale, &zero_point, ""],
-                None,
-            );
+            file.node(name, "DynamicQuantizeMatMul", &["x", &weight, &scale, &zero_point, ""], None);
         }
     }
 }

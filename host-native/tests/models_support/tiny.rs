@@ -31,14 +31,9 @@ impl Tensor {
     pub fn floats(&self) -> Vec<f32> {
         match &self.numbers {
             Numbers::Float(values) => values.clone(),
-            Numbers::Affine {
-                integers,
-                scale,
-                zero_point,
-            } => integers
-                .iter()
-                .map(|q| (f32::from(*q) - f32::from(*zero_point)) * scale)
-                .collect(),
+            Numbers::Affine { integers, scale, zero_point } => {
+                integers.iter().map(|q| (f32::from(*q) - f32::from(*zero_point)) * scale).collect()
+            }
         }
     }
 }
@@ -52,9 +47,7 @@ pub fn tensors() -> Vec<Tensor> {
 pub fn tensors_of(encoder_length: usize, decoder_length: usize) -> Vec<Tensor> {
     let (h, e, d) = (HIDDEN, encoder_length, decoder_length);
     let mut list: Vec<(String, Vec<usize>, char)> = Vec::new();
-    let mut add = |name: &str, shape: &[usize], kind: char| {
-        list.push((name.to_owned(), shape.to_vec(), kind))
-    };
+    let mut add = |name: &str, shape: &[usize], kind: char| list.push((name.to_owned(), shape.to_vec(), kind));
     let encoder = "model.encoder.layers.0";
     let decoder = "model.decoder.layers.0";
     add("model.encoder.conv1.weight", &[h, 1, 127], 'f');
@@ -65,18 +58,10 @@ pub fn tensors_of(encoder_length: usize, decoder_length: usize) -> Vec<Tensor> {
     add("model.encoder.conv3.weight", &[h, 2 * h, 3], 'c');
     add("model.encoder.conv3.bias", &[h], 'f');
     for projection in ["q", "k", "v", "o"] {
-        add(
-            &format!("{encoder}.self_attn.{projection}_proj.weight"),
-            &[h, h],
-            'q',
-        );
+        add(&format!("{encoder}.self_attn.{projection}_proj.weight"), &[h, h], 'q');
     }
     add(&format!("{encoder}.input_layernorm.weight"), &[h], 'f');
-    add(
-        &format!("{encoder}.post_attention_layernorm.weight"),
-        &[h],
-        'f',
-    );
+    add(&format!("{encoder}.post_attention_layernorm.weight"), &[h], 'f');
     add(&format!("{encoder}.mlp.fc1.weight"), &[e, h], 'q');
     add(&format!("{encoder}.mlp.fc1.bias"), &[e], 'f');
     add(&format!("{encoder}.mlp.fc2.weight"), &[h, e], 'q');
@@ -85,19 +70,11 @@ pub fn tensors_of(encoder_length: usize, decoder_length: usize) -> Vec<Tensor> {
     add("model.decoder.embed_tokens.weight", &[VOCABULARY, h], 'q');
     for attention in ["self_attn", "encoder_attn"] {
         for projection in ["q", "k", "v", "o"] {
-            add(
-                &format!("{decoder}.{attention}.{projection}_proj.weight"),
-                &[h, h],
-                'q',
-            );
+            add(&format!("{decoder}.{attention}.{projection}_proj.weight"), &[h, h], 'q');
         }
     }
     add(&format!("{decoder}.input_layernorm.weight"), &[h], 'f');
-    add(
-        &format!("{decoder}.post_attention_layernorm.weight"),
-        &[h],
-        'f',
-    );
+    add(&format!("{decoder}.post_attention_layernorm.weight"), &[h], 'f');
     add(&format!("{decoder}.final_layernorm.weight"), &[h], 'f');
     add(&format!("{decoder}.mlp.fc1.weight"), &[2 * d, h], 'q');
     add(&format!("{decoder}.mlp.fc1.bias"), &[2 * d], 'f');
@@ -121,43 +98,23 @@ pub fn tensors_of(encoder_length: usize, decoder_length: usize) -> Vec<Tensor> {
                         (low + i32::from(random.next_u8()) % reach).min(255) as u8
                     })
                     .collect();
-                Numbers::Affine {
-                    integers,
-                    scale: 0.0123,
-                    zero_point,
-                }
+                Numbers::Affine { integers, scale: 0.0123, zero_point }
             } else {
-                Numbers::Float(
-                    (0..count)
-                        .map(|_| (f32::from(random.next_u8()) - 127.5) / 300.0)
-                        .collect(),
-                )
+                Numbers::Float((0..count).map(|_| (f32::from(random.next_u8()) - 127.5) / 300.0).collect())
             };
-            Tensor {
-                name,
-                shape,
-                numbers,
-                is_matrix: kind != 'f',
-            }
+            Tensor { name, shape, numbers, is_matrix: kind != 'f' }
         })
         .collect()
 }
 
 /// The tensor of that name, to be changed.
 pub fn get<'t>(tensors: &'t mut [Tensor], name: &str) -> &'t mut Tensor {
-    tensors
-        .iter_mut()
-        .find(|tensor| tensor.name == name)
-        .expect("a tensor of the tiny model")
+    tensors.iter_mut().find(|tensor| tensor.name == name).expect("a tensor of the tiny model")
 }
 
 /// Piece and kind (llama.cpp's number) by id, as a model file has them.
 pub fn pieces() -> Vec<(String, i32)> {
-    let mut pieces = vec![
-        ("<unk>".to_owned(), 2),
-        ("<s>".to_owned(), 3),
-        ("</s>".to_owned(), 3),
-    ];
+    let mut pieces = vec![("<unk>".to_owned(), 2), ("<s>".to_owned(), 3), ("</s>".to_owned(), 3)];
     pieces.extend((0..=255_u8).map(|byte| (format!("<0x{byte:02X}>"), 6)));
     pieces.extend(WORDS.map(|word| (word.to_owned(), 1)));
     pieces.push(("<<ST_0>>".to_owned(), 3));

@@ -57,16 +57,8 @@ impl<'a> CheckedModel<'a> {
         hyperparameters.check()?;
         tokenizer.check(hyperparameters.vocab_size)?;
         let layout = moonshine::layout(hyperparameters);
-        let known: BTreeSet<&str> = layout
-            .iter()
-            .map(|spec| spec.name.as_str())
-            .chain([TIED_OUTPUT])
-            .collect();
-        if let Some(name) = weights
-            .names()
-            .into_iter()
-            .find(|name| !known.contains(name))
-        {
+        let known: BTreeSet<&str> = layout.iter().map(|spec| spec.name.as_str()).chain([TIED_OUTPUT]).collect();
+        if let Some(name) = weights.names().into_iter().find(|name| !known.contains(name)) {
             return Err(SourceError::Unsupported {
                 what: format!("it has a tensor `{name}` that Moonshine does not have"),
             });
@@ -84,19 +76,10 @@ impl<'a> CheckedModel<'a> {
             if let Values::Float(values) = &found.values
                 && let Some(index) = values.iter().position(|value| !value.is_finite())
             {
-                return Err(SourceError::NotFinite {
-                    name: spec.name.clone(),
-                    index,
-                });
+                return Err(SourceError::NotFinite { name: spec.name.clone(), index });
             }
         }
-        let model = Self {
-            card,
-            hyperparameters,
-            tokenizer,
-            weights,
-            layout,
-        };
+        let model = Self { card, hyperparameters, tokenizer, weights, layout };
         model.check_tied_output()?;
         Ok(model)
     }
@@ -110,10 +93,7 @@ impl<'a> CheckedModel<'a> {
         let embedding = self.weights.tensor(moonshine::EMBEDDING)?;
         if output.shape != embedding.shape || output.floats() != embedding.floats() {
             return Err(SourceError::Unsupported {
-                what: format!(
-                    "its output projection `{TIED_OUTPUT}` is not its embedding `{}`",
-                    moonshine::EMBEDDING
-                ),
+                what: format!("its output projection `{TIED_OUTPUT}` is not its embedding `{}`", moonshine::EMBEDDING),
             });
         }
         Ok(())
@@ -128,17 +108,8 @@ impl<'a> CheckedModel<'a> {
         quantization: Quantization,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<ChannelCounts, ConvertError> {
-        let tensors = self
-            .layout
-            .iter()
-            .flat_map(|spec| stored_tensors(spec, quantization))
-            .collect();
-        let metadata = moonshine::metadata(
-            self.card,
-            self.hyperparameters,
-            self.tokenizer,
-            quantization,
-        );
+        let tensors = self.layout.iter().flat_map(|spec| stored_tensors(spec, quantization)).collect();
+        let metadata = moonshine::metadata(self.card, self.hyperparameters, self.tokenizer, quantization);
         let mut writer = Writer::start(out, &metadata, tensors)?;
         let mut counts = ChannelCounts::default();
         for spec in &self.layout {
@@ -147,20 +118,12 @@ impl<'a> CheckedModel<'a> {
                 (Role::Matrix, Quantization::Q8) => {
                     let channels = quantize::per_channel(&tensor, &mut counts);
                     writer.tensor(&f32_bytes(&channels.scales))?;
-                    writer.tensor(
-                        &channels
-                            .integers
-                            .iter()
-                            .map(|q| q.cast_unsigned())
-                            .collect::<Vec<_>>(),
-                    )?;
+                    writer.tensor(&channels.integers.iter().map(|q| q.cast_unsigned()).collect::<Vec<_>>())?;
                 }
                 (Role::Matrix, Quantization::F16) => {
                     writer.tensor(&quantize::f16_bytes(&spec.name, &tensor.floats())?)?;
                 }
-                (Role::Matrix, Quantization::F32) | (Role::Other, _) => {
-                    writer.tensor(&f32_bytes(&tensor.floats()))?
-                }
+                (Role::Matrix, Quantization::F32) | (Role::Other, _) => writer.tensor(&f32_bytes(&tensor.floats()))?,
             }
             progress(writer.written_bytes(), writer.total_bytes());
         }
@@ -175,10 +138,7 @@ pub(crate) fn stored_layout(
     quantization: Quantization,
 ) -> Result<Vec<WriterTensor>, SourceError> {
     hyperparameters.check()?;
-    Ok(moonshine::layout(hyperparameters)
-        .iter()
-        .flat_map(|spec| stored_tensors(spec, quantization))
-        .collect())
+    Ok(moonshine::layout(hyperparameters).iter().flat_map(|spec| stored_tensors(spec, quantization)).collect())
 }
 
 /// The tensors of the file that hold this one.
@@ -195,19 +155,12 @@ fn stored_tensors(spec: &TensorSpec, quantization: Quantization) -> Vec<WriterTe
         }
         (Role::Matrix, Quantization::F16) => vec![stored(name, &spec.shape, TensorType::F16)],
         (Role::Matrix, Quantization::Q8) => vec![
-            stored(
-                moonshine::scale_name(&name),
-                &spec.shape[..1],
-                TensorType::F32,
-            ),
+            stored(moonshine::scale_name(&name), &spec.shape[..1], TensorType::F32),
             stored(name, &spec.shape, TensorType::I8),
         ],
     }
 }
 
 fn f32_bytes(values: &[f32]) -> Vec<u8> {
-    values
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect()
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }

@@ -55,26 +55,10 @@ impl Hyperparameters {
         let unsupported = |what: String| Err(SourceError::Unsupported { what });
         let counts = [
             ("embedding length", self.embedding_length, 1 << 16),
-            (
-                "number of encoder layers",
-                self.encoder_block_count,
-                1 << 10,
-            ),
-            (
-                "number of decoder layers",
-                self.decoder_block_count,
-                1 << 10,
-            ),
-            (
-                "encoder feed-forward length",
-                self.encoder_feed_forward_length,
-                1 << 20,
-            ),
-            (
-                "decoder feed-forward length",
-                self.decoder_feed_forward_length,
-                1 << 20,
-            ),
+            ("number of encoder layers", self.encoder_block_count, 1 << 10),
+            ("number of decoder layers", self.decoder_block_count, 1 << 10),
+            ("encoder feed-forward length", self.encoder_feed_forward_length, 1 << 20),
+            ("decoder feed-forward length", self.decoder_feed_forward_length, 1 << 20),
             ("number of heads", self.head_count, 1 << 10),
             ("vocabulary", self.vocab_size, 1 << 24),
         ];
@@ -84,17 +68,12 @@ impl Hyperparameters {
             }
         }
         if !self.embedding_length.is_multiple_of(self.head_count) {
-            return unsupported(format!(
-                "{} dimensions in {} heads",
-                self.embedding_length, self.head_count
-            ));
+            return unsupported(format!("{} dimensions in {} heads", self.embedding_length, self.head_count));
         }
         let head_length = self.embedding_length / self.head_count;
         let rotated = self.rope_dimension_count;
         if rotated == 0 || !rotated.is_multiple_of(2) || rotated > head_length {
-            return unsupported(format!(
-                "{rotated} rotary dimensions in heads of {head_length}"
-            ));
+            return unsupported(format!("{rotated} rotary dimensions in heads of {head_length}"));
         }
         for (what, value) in [
             ("layer norm epsilon", self.layer_norm_epsilon),
@@ -138,10 +117,7 @@ pub(crate) fn layout(hyperparameters: &Hyperparameters) -> Vec<TensorSpec> {
     let hidden = hyperparameters.embedding_length as usize;
     let encoder_length = hyperparameters.encoder_feed_forward_length as usize;
     let decoder_length = hyperparameters.decoder_feed_forward_length as usize;
-    let mut layout = Layout {
-        prefix: "model.encoder.".to_owned(),
-        tensors: Vec::new(),
-    };
+    let mut layout = Layout { prefix: "model.encoder.".to_owned(), tensors: Vec::new() };
     layout.other("conv1.weight", &[hidden, 1, 127]);
     layout.other("groupnorm.weight", &[hidden]);
     layout.other("groupnorm.bias", &[hidden]);
@@ -183,11 +159,7 @@ struct Layout {
 
 impl Layout {
     fn add(&mut self, name: &str, shape: &[usize], role: Role) {
-        self.tensors.push(TensorSpec {
-            name: format!("{}{name}", self.prefix),
-            shape: shape.to_vec(),
-            role,
-        });
+        self.tensors.push(TensorSpec { name: format!("{}{name}", self.prefix), shape: shape.to_vec(), role });
     }
 
     fn matrix(&mut self, name: &str, shape: &[usize]) {
@@ -200,10 +172,7 @@ impl Layout {
 
     fn attention(&mut self, name: &str, hidden: usize) {
         for projection in ["q", "k", "v", "o"] {
-            self.matrix(
-                &format!("{name}.{projection}_proj.weight"),
-                &[hidden, hidden],
-            );
+            self.matrix(&format!("{name}.{projection}_proj.weight"), &[hidden, hidden]);
         }
     }
 
@@ -229,77 +198,31 @@ pub(super) fn metadata(
         ("general.name", text(&card.title)),
         ("general.basename", text(&card.name)),
     ];
-    metadata.extend(
-        card.license
-            .as_deref()
-            .map(|license| ("general.license", text(license))),
-    );
+    metadata.extend(card.license.as_deref().map(|license| ("general.license", text(license))));
     metadata.extend([
         ("general.languages", StringArray(card.languages.clone())),
         ("general.quantization_version", U32(2)),
         ("auricle.quantization", text(quantization.as_str())),
         ("auricle.source", text(&card.source)),
         ("tokenizer.ggml.model", text("llama")),
-        (
-            "tokenizer.ggml.tokens",
-            StringArray(tokenizer.pieces.clone()),
-        ),
-        (
-            "tokenizer.ggml.token_type",
-            I32Array(tokenizer.kinds.iter().map(|kind| *kind as i32).collect()),
-        ),
+        ("tokenizer.ggml.tokens", StringArray(tokenizer.pieces.clone())),
+        ("tokenizer.ggml.token_type", I32Array(tokenizer.kinds.iter().map(|kind| *kind as i32).collect())),
         ("tokenizer.ggml.bos_token_id", U32(tokenizer.start_id)),
         ("tokenizer.ggml.eos_token_id", U32(tokenizer.end_id)),
-        (
-            "moonshine.embedding_length",
-            U32(hyperparameters.embedding_length),
-        ),
-        (
-            "moonshine.encoder.block_count",
-            U32(hyperparameters.encoder_block_count),
-        ),
-        (
-            "moonshine.decoder.block_count",
-            U32(hyperparameters.decoder_block_count),
-        ),
-        (
-            "moonshine.encoder.feed_forward_length",
-            U32(hyperparameters.encoder_feed_forward_length),
-        ),
-        (
-            "moonshine.decoder.feed_forward_length",
-            U32(hyperparameters.decoder_feed_forward_length),
-        ),
-        (
-            "moonshine.attention.head_count",
-            U32(hyperparameters.head_count),
-        ),
-        (
-            "moonshine.attention.layer_norm_epsilon",
-            F32(hyperparameters.layer_norm_epsilon),
-        ),
-        (
-            "moonshine.rope.dimension_count",
-            U32(hyperparameters.rope_dimension_count),
-        ),
-        (
-            "moonshine.rope.freq_base",
-            F32(hyperparameters.rope_freq_base),
-        ),
-        (
-            "moonshine.group_norm_epsilon",
-            F32(hyperparameters.group_norm_epsilon),
-        ),
+        ("moonshine.embedding_length", U32(hyperparameters.embedding_length)),
+        ("moonshine.encoder.block_count", U32(hyperparameters.encoder_block_count)),
+        ("moonshine.decoder.block_count", U32(hyperparameters.decoder_block_count)),
+        ("moonshine.encoder.feed_forward_length", U32(hyperparameters.encoder_feed_forward_length)),
+        ("moonshine.decoder.feed_forward_length", U32(hyperparameters.decoder_feed_forward_length)),
+        ("moonshine.attention.head_count", U32(hyperparameters.head_count)),
+        ("moonshine.attention.layer_norm_epsilon", F32(hyperparameters.layer_norm_epsilon)),
+        ("moonshine.rope.dimension_count", U32(hyperparameters.rope_dimension_count)),
+        ("moonshine.rope.freq_base", F32(hyperparameters.rope_freq_base)),
+        ("moonshine.group_norm_epsilon", F32(hyperparameters.group_norm_epsilon)),
         ("moonshine.vocab_size", U32(hyperparameters.vocab_size)),
         ("moonshine.sample_rate_hz", U32(SAMPLE_RATE_HZ)),
-        (
-            "moonshine.max_utterance_samples",
-            U32(MAX_UTTERANCE_SAMPLES),
-        ),
-        (
-            "moonshine.max_tokens_per_second",
-            F32(MAX_TOKENS_PER_SECOND),
-        ),
+        ("moonshine.max_utterance_samples", U32(MAX_UTTERANCE_SAMPLES)),
+        ("moonshine.max_tokens_per_second", F32(MAX_TOKENS_PER_SECOND)),
     ]);
     metadata
 }

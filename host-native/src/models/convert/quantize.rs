@@ -41,16 +41,9 @@ pub(super) fn per_channel(tensor: &SourceTensor<'_>, counts: &mut ChannelCounts)
                 counts.requantized += 1;
             }
         }
-        Values::Affine {
-            integers,
-            scale,
-            zero_point,
-        } => {
+        Values::Affine { integers, scale, zero_point } => {
             for channel in integers.chunks_exact(channel_len) {
-                let centred: Vec<i16> = channel
-                    .iter()
-                    .map(|q| i16::from(*q) - i16::from(*zero_point))
-                    .collect();
+                let centred: Vec<i16> = channel.iter().map(|q| i16::from(*q) - i16::from(*zero_point)).collect();
                 if centred.iter().all(|q| (-127..=127).contains(q)) {
                     result.scales.push(*scale);
                     // In range, as was just checked.
@@ -70,9 +63,7 @@ pub(super) fn per_channel(tensor: &SourceTensor<'_>, counts: &mut ChannelCounts)
 impl PerChannel {
     /// Rounds half to even, with the scale that takes the largest magnitude to 127; a channel of zeros has scale 0.
     fn push_rounded(&mut self, channel: &[f32]) {
-        let largest = channel
-            .iter()
-            .fold(0.0_f32, |largest, value| largest.max(value.abs()));
+        let largest = channel.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
         let scale = largest / MAX_INTEGER;
         self.scales.push(scale);
         self.integers.extend(channel.iter().map(|value| {
@@ -93,10 +84,7 @@ pub(super) fn f16_bytes(name: &str, values: &[f32]) -> Result<Vec<u8>, SourceErr
     for value in values {
         let rounded = f16::from_f32(*value);
         if rounded.is_infinite() {
-            return Err(SourceError::TooLargeForF16 {
-                name: name.to_owned(),
-                value: *value,
-            });
+            return Err(SourceError::TooLargeForF16 { name: name.to_owned(), value: *value });
         }
         bytes.extend_from_slice(&rounded.to_le_bytes());
     }

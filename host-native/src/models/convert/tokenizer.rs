@@ -57,13 +57,9 @@ impl Tokenizer {
                 problem: format!("the entry of id {id} at byte {offset} {problem}"),
             };
             let entry = take_entry(&mut rest).ok_or_else(|| corrupt("ends after the file"))?;
-            let byte_value = id
-                .checked_sub(bin::FIRST_BYTE_ID)
-                .and_then(|value| u8::try_from(value).ok());
+            let byte_value = id.checked_sub(bin::FIRST_BYTE_ID).and_then(|value| u8::try_from(value).ok());
             let (piece, kind) = match (byte_value, entry) {
-                (Some(value), [byte]) if value == *byte => {
-                    (format!("<0x{byte:02X}>"), PieceKind::Byte)
-                }
+                (Some(value), [byte]) if value == *byte => (format!("<0x{byte:02X}>"), PieceKind::Byte),
                 _ => {
                     let piece = str::from_utf8(entry).map_err(|_| corrupt("is not UTF-8"))?;
                     (piece.to_owned(), kind_of_bin_piece(id, piece))
@@ -72,12 +68,7 @@ impl Tokenizer {
             pieces.push(piece);
             kinds.push(kind);
         }
-        Ok(Self {
-            pieces,
-            kinds,
-            start_id: bin::START_ID,
-            end_id: bin::END_ID,
-        })
+        Ok(Self { pieces, kinds, start_id: bin::START_ID, end_id: bin::END_ID })
     }
 
     /// Reads Hugging Face's `tokenizer.json`; start and end come from `config.json`.
@@ -85,17 +76,9 @@ impl Tokenizer {
     /// # Errors
     ///
     /// [`SourceError::Corrupt`] for what is no such file, gives an id twice, or leaves one out.
-    pub(crate) fn from_hugging_face(
-        json: &[u8],
-        start_id: u32,
-        end_id: u32,
-    ) -> Result<Self, SourceError> {
-        let corrupt = |problem: String| SourceError::Corrupt {
-            part: "tokenizer.json".to_owned(),
-            problem,
-        };
-        let file: TokenizerJson =
-            serde_json::from_slice(json).map_err(|error| corrupt(error.to_string()))?;
+    pub(crate) fn from_hugging_face(json: &[u8], start_id: u32, end_id: u32) -> Result<Self, SourceError> {
+        let corrupt = |problem: String| SourceError::Corrupt { part: "tokenizer.json".to_owned(), problem };
+        let file: TokenizerJson = serde_json::from_slice(json).map_err(|error| corrupt(error.to_string()))?;
         let mut by_id = BTreeMap::new();
         for (piece, id) in file.model.vocab {
             let kind = match file.model.unk_token.as_deref() {
@@ -104,58 +87,32 @@ impl Tokenizer {
                 _ => PieceKind::Normal,
             };
             if let Some((other, _)) = by_id.insert(id, (piece, kind)) {
-                return Err(corrupt(format!(
-                    "id {id} is given twice, once to `{other}`"
-                )));
+                return Err(corrupt(format!("id {id} is given twice, once to `{other}`")));
             }
         }
         for added in file.added_tokens {
-            let slot = by_id
-                .entry(added.id)
-                .or_insert_with(|| (added.content.clone(), PieceKind::Normal));
+            let slot = by_id.entry(added.id).or_insert_with(|| (added.content.clone(), PieceKind::Normal));
             if slot.0 != added.content {
-                return Err(corrupt(format!(
-                    "id {} is `{}` and also `{}`",
-                    added.id, slot.0, added.content
-                )));
+                return Err(corrupt(format!("id {} is `{}` and also `{}`", added.id, slot.0, added.content)));
             }
             if added.special && slot.1 == PieceKind::Normal {
                 slot.1 = PieceKind::Control;
             }
         }
-        if let Some((expected, _)) = (0_u32..)
-            .zip(by_id.keys())
-            .find(|(expected, id)| expected != *id)
-        {
+        if let Some((expected, _)) = (0_u32..).zip(by_id.keys()).find(|(expected, id)| expected != *id) {
             return Err(corrupt(format!("no piece has the id {expected}")));
         }
         let (pieces, kinds) = by_id.into_values().unzip();
-        Ok(Self {
-            pieces,
-            kinds,
-            start_id,
-            end_id,
-        })
+        Ok(Self { pieces, kinds, start_id, end_id })
     }
 
     /// Whether it fits a model with that many tokens.
     pub(super) fn check(&self, vocab_size: u32) -> Result<(), SourceError> {
-        let corrupt = |problem: String| {
-            Err(SourceError::Corrupt {
-                part: "tokenizer".to_owned(),
-                problem,
-            })
-        };
+        let corrupt = |problem: String| Err(SourceError::Corrupt { part: "tokenizer".to_owned(), problem });
         if self.pieces.len() != vocab_size as usize {
-            return corrupt(format!(
-                "it has {} pieces, the model {vocab_size} tokens",
-                self.pieces.len()
-            ));
+            return corrupt(format!("it has {} pieces, the model {vocab_size} tokens", self.pieces.len()));
         }
-        match [self.start_id, self.end_id]
-            .into_iter()
-            .find(|id| *id >= vocab_size)
-        {
+        match [self.start_id, self.end_id].into_iter().find(|id| *id >= vocab_size) {
             Some(id) => corrupt(format!("there is no piece for the start or end token {id}")),
             None => Ok(()),
         }
@@ -177,26 +134,18 @@ fn take_entry<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 
 fn kind_of_bin_piece(id: usize, piece: &str) -> PieceKind {
     // The names that Moonshine's authors gave to tokens they kept free for later use: `<<ST_0>>` to `<<ST_767>>`.
-    let spare = piece
-        .strip_prefix("<<ST_")
-        .and_then(|piece| piece.strip_suffix(">>"));
+    let spare = piece.strip_prefix("<<ST_").and_then(|piece| piece.strip_suffix(">>"));
     match id {
         bin::UNKNOWN_ID => PieceKind::Unknown,
         _ if id == bin::START_ID as usize || id == bin::END_ID as usize => PieceKind::Control,
-        _ if spare.is_some_and(|number| number.bytes().all(|digit| digit.is_ascii_digit())) => {
-            PieceKind::Control
-        }
+        _ if spare.is_some_and(|number| number.bytes().all(|digit| digit.is_ascii_digit())) => PieceKind::Control,
         _ => PieceKind::Normal,
     }
 }
 
 fn is_byte_piece(piece: &str) -> bool {
-    (piece
-        .strip_prefix("<0x")
-        .and_then(|piece| piece.strip_suffix('>')))
-    .is_some_and(|digits| {
-        digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
-    })
+    (piece.strip_prefix("<0x").and_then(|piece| piece.strip_suffix('>')))
+        .is_some_and(|digits| digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 #[derive(Deserialize)]

@@ -34,16 +34,9 @@ impl SourceTensor<'_> {
     pub(crate) fn floats(&self) -> Cow<'_, [f32]> {
         match &self.values {
             Values::Float(values) => Cow::Borrowed(values),
-            Values::Affine {
-                integers,
-                scale,
-                zero_point,
-            } => Cow::Owned(
-                integers
-                    .iter()
-                    .map(|q| f32::from(i16::from(*q) - i16::from(*zero_point)) * scale)
-                    .collect(),
-            ),
+            Values::Affine { integers, scale, zero_point } => {
+                Cow::Owned(integers.iter().map(|q| f32::from(i16::from(*q) - i16::from(*zero_point)) * scale).collect())
+            }
         }
     }
 }

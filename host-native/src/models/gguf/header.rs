@@ -98,10 +98,7 @@ impl Header {
     /// The value of a metadata key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.metadata
-            .iter()
-            .find(|item| item.key == key)
-            .map(|item| &item.value)
+        self.metadata.iter().find(|item| item.key == key).map(|item| &item.value)
     }
 
     /// The value of a metadata key that holds text.

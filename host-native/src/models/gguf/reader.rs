@@ -35,14 +35,8 @@ pub enum GgufProblem {
     Magic,
     #[error("GGUF version {0}; only version 3 is read")]
     Version(u32),
-    #[error(
-        "{what} needs {needed} bytes, but the file has {left} left: it was cut off or its header is damaged"
-    )]
-    Truncated {
-        what: &'static str,
-        needed: u64,
-        left: u64,
-    },
+    #[error("{what} needs {needed} bytes, but the file has {left} left: it was cut off or its header is damaged")]
+    Truncated { what: &'static str, needed: u64, left: u64 },
     #[error("{what} is not UTF-8")]
     Text { what: &'static str },
     #[error("metadata key `{0}` is there twice")]
@@ -59,17 +53,9 @@ pub enum GgufProblem {
     DimCount { name: String, dims: u32 },
     #[error("tensor `{name}` of shape {shape:?} has no possible size")]
     Size { name: String, shape: Vec<u64> },
-    #[error(
-        "tensor `{name}` starts at {start} in the tensor data, which is not a multiple of {alignment}"
-    )]
-    Alignment {
-        name: String,
-        start: u64,
-        alignment: u64,
-    },
-    #[error(
-        "tensor `{name}` ends after the file's {file_len} bytes: the file was cut off or its header is damaged"
-    )]
+    #[error("tensor `{name}` starts at {start} in the tensor data, which is not a multiple of {alignment}")]
+    Alignment { name: String, start: u64, alignment: u64 },
+    #[error("tensor `{name}` ends after the file's {file_len} bytes: the file was cut off or its header is damaged")]
     OutOfFile { name: String, file_len: u64 },
 }
 
@@ -80,12 +66,7 @@ impl Header {
     ///
     /// [`GgufError`], with the offset of the first fault.
     pub fn read(file: impl Read, file_bytes: u64) -> Result<Self, GgufError> {
-        Cursor {
-            file: BufReader::new(file),
-            position: 0,
-            file_bytes,
-        }
-        .header()
+        Cursor { file: BufReader::new(file), position: 0, file_bytes }.header()
     }
 }
 
@@ -123,10 +104,7 @@ impl<R: Read> Cursor<R> {
     fn header(mut self) -> Result<Header, GgufError> {
         // A file too short for the magic is not one that was cut off.
         if self.file_bytes < 4 || self.bytes::<4>("the magic")? != *MAGIC {
-            return Err(GgufError {
-                offset: 0,
-                problem: GgufProblem::Magic,
-            });
+            return Err(GgufError { offset: 0, problem: GgufProblem::Magic });
         }
         let version = self.u32("the version")?;
         if version != VERSION {
@@ -136,68 +114,35 @@ impl<R: Read> Cursor<R> {
         let metadata_count = self.u64("the number of metadata items")?;
         let metadata = self.metadata(metadata_count)?;
         let mut tensors = self.tensors(tensor_count)?;
-        let alignment = match metadata
-            .iter()
-            .find(|item| item.key == "general.alignment")
-            .map(|item| &item.value)
-        {
+        let alignment = match metadata.iter().find(|item| item.key == "general.alignment").map(|item| &item.value) {
             None => ALIGNMENT_BYTES,
-            Some(Value::Unsigned(bytes))
-                if bytes.is_power_of_two() && *bytes <= MAX_ALIGNMENT_BYTES =>
-            {
-                *bytes
-            }
+            Some(Value::Unsigned(bytes)) if bytes.is_power_of_two() && *bytes <= MAX_ALIGNMENT_BYTES => *bytes,
             Some(_) => {
                 let key = "general.alignment".to_owned();
-                return Err(self.fault(
-                    0,
-                    GgufProblem::WrongValue {
-                        key,
-                        expected: "a power of two up to 65536",
-                    },
-                ));
+                return Err(self.fault(0, GgufProblem::WrongValue { key, expected: "a power of two up to 65536" }));
             }
         };
         let data_offset = self.position.next_multiple_of(alignment);
         for (tensor, info_offset) in &mut tensors {
-            self.place(tensor, data_offset, alignment)
-                .map_err(|problem| self.fault(*info_offset, problem))?;
+            self.place(tensor, data_offset, alignment).map_err(|problem| self.fault(*info_offset, problem))?;
         }
         let tensors = tensors.into_iter().map(|(tensor, _)| tensor).collect();
-        Ok(Header {
-            version,
-            metadata,
-            tensors,
-            data_offset,
-            file_bytes: self.file_bytes,
-        })
+        Ok(Header { version, metadata, tensors, data_offset, file_bytes: self.file_bytes })
     }
 
     /// Makes the tensor's offset one from the start of the file, and checks that its data are in the file.
-    fn place(
-        &self,
-        tensor: &mut TensorInfo,
-        data_offset: u64,
-        alignment: u64,
-    ) -> Result<(), GgufProblem> {
+    fn place(&self, tensor: &mut TensorInfo, data_offset: u64, alignment: u64) -> Result<(), GgufProblem> {
         let start = tensor.offset;
         let name = || tensor.name.clone();
         if !start.is_multiple_of(alignment) {
-            return Err(GgufProblem::Alignment {
-                name: name(),
-                start,
-                alignment,
-            });
+            return Err(GgufProblem::Alignment { name: name(), start, alignment });
         }
         let offset = data_offset.checked_add(start);
         let end = offset.and_then(|offset| offset.checked_add(tensor.size_bytes.unwrap_or(0)));
         match (offset, end) {
             (Some(offset), Some(end)) if end <= self.file_bytes => tensor.offset = offset,
             _ => {
-                return Err(GgufProblem::OutOfFile {
-                    name: name(),
-                    file_len: self.file_bytes,
-                });
+                return Err(GgufProblem::OutOfFile { name: name(), file_len: self.file_bytes });
             }
         }
         Ok(())
@@ -237,18 +182,10 @@ impl<R: Read> Cursor<R> {
             value_type::F64 => Value::Double(f64::from_le_bytes(self.bytes(what)?)),
             value_type::ARRAY if array_allowed => return self.array(key),
             value_type::ARRAY => {
-                return Err(self.fault(
-                    self.position,
-                    GgufProblem::NestedArray {
-                        key: key.to_owned(),
-                    },
-                ));
+                return Err(self.fault(self.position, GgufProblem::NestedArray { key: key.to_owned() }));
             }
             value_type => {
-                let problem = GgufProblem::ValueType {
-                    key: key.to_owned(),
-                    value_type,
-                };
+                let problem = GgufProblem::ValueType { key: key.to_owned(), value_type };
                 return Err(self.fault(self.position.saturating_sub(4), problem));
             }
         })
@@ -284,17 +221,11 @@ impl<R: Read> Cursor<R> {
             if !(1..=MAX_DIMS).contains(&dims) {
                 return Err(self.fault(info_offset, GgufProblem::DimCount { name, dims }));
             }
-            let mut shape = (0..dims)
-                .map(|_| self.u64("a tensor's dimension"))
-                .collect::<Result<Vec<_>, _>>()?;
+            let mut shape = (0..dims).map(|_| self.u64("a tensor's dimension")).collect::<Result<Vec<_>, _>>()?;
             let type_number = self.u32("a tensor's type")?;
             let offset = self.u64("a tensor's offset")?;
-            let elements = shape
-                .iter()
-                .try_fold(1_u64, |product, dim| product.checked_mul(*dim));
-            let known = TENSOR_TYPES
-                .iter()
-                .find(|(number, ..)| *number == type_number);
+            let elements = shape.iter().try_fold(1_u64, |product, dim| product.checked_mul(*dim));
+            let known = TENSOR_TYPES.iter().find(|(number, ..)| *number == type_number);
             let row = shape[0];
             shape.reverse();
             // Blocks do not reach across rows.
@@ -306,21 +237,8 @@ impl<R: Read> Cursor<R> {
             let Some(size_bytes) = elements.and_then(size) else {
                 return Err(self.fault(info_offset, GgufProblem::Size { name, shape }));
             };
-            let type_name = known.map_or_else(
-                || type_number.to_string(),
-                |(_, name, ..)| (*name).to_owned(),
-            );
-            tensors.push((
-                TensorInfo {
-                    name,
-                    shape,
-                    type_name,
-                    type_number,
-                    offset,
-                    size_bytes,
-                },
-                info_offset,
-            ));
+            let type_name = known.map_or_else(|| type_number.to_string(), |(_, name, ..)| (*name).to_owned());
+            tensors.push((TensorInfo { name, shape, type_name, type_number, offset, size_bytes }, info_offset));
         }
         Ok(tensors)
     }
@@ -333,14 +251,7 @@ impl<R: Read> Cursor<R> {
         let read = self.file.by_ref().take(len).read_to_end(&mut bytes);
         let read = read.map_err(|error| self.fault(offset, GgufProblem::Io(error)))? as u64;
         if read < len {
-            return Err(self.fault(
-                offset,
-                GgufProblem::Truncated {
-                    what,
-                    needed: len,
-                    left: read,
-                },
-            ));
+            return Err(self.fault(offset, GgufProblem::Truncated { what, needed: len, left: read }));
         }
         self.position += len;
         String::from_utf8(bytes).map_err(|_| self.fault(offset, GgufProblem::Text { what }))
@@ -357,9 +268,7 @@ impl<R: Read> Cursor<R> {
     fn bytes<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], GgufError> {
         self.need(what, Some(N as u64))?;
         let mut bytes = [0; N];
-        self.file
-            .read_exact(&mut bytes)
-            .map_err(|error| self.fault(self.position, GgufProblem::Io(error)))?;
+        self.file.read_exact(&mut bytes).map_err(|error| self.fault(self.position, GgufProblem::Io(error)))?;
         self.position += N as u64;
         Ok(bytes)
     }
@@ -368,9 +277,7 @@ impl<R: Read> Cursor<R> {
     fn need(&self, what: &'static str, bytes: Option<u64>) -> Result<(), GgufError> {
         let left = self.file_bytes.saturating_sub(self.position);
         match bytes.unwrap_or(u64::MAX) {
-            needed if needed > left => {
-                Err(self.fault(self.position, GgufProblem::Truncated { what, needed, left }))
-            }
+            needed if needed > left => Err(self.fault(self.position, GgufProblem::Truncated { what, needed, left })),
             _ => Ok(()),
         }
     }

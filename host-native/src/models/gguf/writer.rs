@@ -61,12 +61,7 @@ impl<W: Write> Writer<W> {
         header.resize(header.len().next_multiple_of(ALIGNMENT_BYTES as usize), 0);
         out.write_all(&header)?;
         let pending_bytes = tensors.iter().rev().map(WriterTensor::size_bytes).collect();
-        Ok(Self {
-            out,
-            pending_bytes,
-            written_bytes: 0,
-            total_bytes: end,
-        })
+        Ok(Self { out, pending_bytes, written_bytes: 0, total_bytes: end })
     }
 
     /// Writes the next tensor, padded in front to the alignment.
@@ -76,10 +71,7 @@ impl<W: Write> Writer<W> {
     /// Those of the sink, and [`io::ErrorKind::InvalidInput`] where the bytes are not those of the next tensor.
     pub(crate) fn tensor(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.pending_bytes.pop() != Some(bytes.len() as u64) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "a tensor of another size was announced",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a tensor of another size was announced"));
         }
         let start = self.written_bytes.next_multiple_of(ALIGNMENT_BYTES);
         for _ in self.written_bytes..start {
@@ -107,10 +99,7 @@ impl<W: Write> Writer<W> {
     /// Those of the sink, and [`io::ErrorKind::InvalidInput`] where a tensor was left out.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         if !self.pending_bytes.is_empty() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "an announced tensor was not written",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "an announced tensor was not written"));
         }
         self.out.flush()
     }
@@ -122,8 +111,7 @@ fn put_string(out: &mut Vec<u8>, text: &str) {
 }
 
 fn put_value(out: &mut Vec<u8>, value: &MetadataValue) {
-    let put_type =
-        |out: &mut Vec<u8>, value_type: u32| out.extend_from_slice(&value_type.to_le_bytes());
+    let put_type = |out: &mut Vec<u8>, value_type: u32| out.extend_from_slice(&value_type.to_le_bytes());
     let put_array = |out: &mut Vec<u8>, element_type: u32, len: usize| {
         put_type(out, value_type::ARRAY);
         put_type(out, element_type);
@@ -148,9 +136,7 @@ fn put_value(out: &mut Vec<u8>, value: &MetadataValue) {
         }
         MetadataValue::I32Array(numbers) => {
             put_array(out, value_type::I32, numbers.len());
-            numbers
-                .iter()
-                .for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
+            numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
         }
     }
 }

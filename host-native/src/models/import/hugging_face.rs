@@ -33,42 +33,26 @@ impl Folder {
         let [config, tokenizer, weights] = [CONFIG, TOKENIZER, WEIGHTS].map(|name| {
             let file = path.join(name);
             match fs::read(&file) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    Err(missing_file(path, name))
-                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing_file(path, name)),
                 bytes => bytes.map_err(ModelsError::io("read", &file)),
             }
         });
         let config: Config = serde_json::from_slice(&config?).map_err(|error| {
             let problem = error.to_string();
-            ModelsError::source(path)(SourceError::Corrupt {
-                part: CONFIG.to_owned(),
-                problem,
-            })
+            ModelsError::source(path)(SourceError::Corrupt { part: CONFIG.to_owned(), problem })
         })?;
-        let hyperparameters = config
-            .hyperparameters()
-            .map_err(ModelsError::source(path))?;
-        let tokenizer =
-            Tokenizer::from_hugging_face(&tokenizer?, config.start_id(), config.eos_token_id);
-        Ok(Self {
-            hyperparameters,
-            tokenizer: tokenizer.map_err(ModelsError::source(path))?,
-            weights: weights?,
-        })
+        let hyperparameters = config.hyperparameters().map_err(ModelsError::source(path))?;
+        let tokenizer = Tokenizer::from_hugging_face(&tokenizer?, config.start_id(), config.eos_token_id);
+        Ok(Self { hyperparameters, tokenizer: tokenizer.map_err(ModelsError::source(path))?, weights: weights? })
     }
 
     /// What the model file says of its origin.
     pub(super) fn describe(&self) -> String {
-        format!(
-            "{ARCHITECTURE}, {WEIGHTS} sha256:{}",
-            hex(&Sha256::digest(&self.weights))
-        )
+        format!("{ARCHITECTURE}, {WEIGHTS} sha256:{}", hex(&Sha256::digest(&self.weights)))
     }
 
     pub(super) fn weights(&self) -> Result<Tensors<'_>, SourceError> {
-        let tensors =
-            SafeTensors::deserialize(&self.weights).map_err(|error| corrupt(error.to_string()))?;
+        let tensors = SafeTensors::deserialize(&self.weights).map_err(|error| corrupt(error.to_string()))?;
         Ok(Tensors { tensors })
     }
 }
@@ -80,35 +64,18 @@ pub(super) struct Tensors<'a> {
 
 impl WeightSource for Tensors<'_> {
     fn tensor(&self, name: &str) -> Result<SourceTensor<'_>, SourceError> {
-        let missing = |_| SourceError::MissingTensor {
-            name: name.to_owned(),
-        };
+        let missing = |_| SourceError::MissingTensor { name: name.to_owned() };
         let view = self.tensors.tensor(name).map_err(missing)?;
         let halves = || view.data().as_chunks::<2>().0.iter();
         let values = match view.dtype() {
-            Dtype::F32 => view
-                .data()
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|bytes| f32::from_le_bytes(*bytes))
-                .collect(),
-            Dtype::F16 => halves()
-                .map(|bytes| f16::from_le_bytes(*bytes).to_f32())
-                .collect(),
-            Dtype::BF16 => halves()
-                .map(|bytes| bf16::from_le_bytes(*bytes).to_f32())
-                .collect(),
+            Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+            Dtype::F16 => halves().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
+            Dtype::BF16 => halves().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
             other => {
-                return Err(SourceError::Unsupported {
-                    what: format!("tensor `{name}` of type {other:?}"),
-                });
+                return Err(SourceError::Unsupported { what: format!("tensor `{name}` of type {other:?}") });
             }
         };
-        Ok(SourceTensor {
-            shape: view.shape().to_vec(),
-            values: Values::Float(values),
-        })
+        Ok(SourceTensor { shape: view.shape().to_vec(), values: Values::Float(values) })
     }
 
     fn names(&self) -> Vec<&str> {
@@ -117,10 +84,7 @@ impl WeightSource for Tensors<'_> {
 }
 
 fn corrupt(problem: String) -> SourceError {
-    SourceError::Corrupt {
-        part: WEIGHTS.to_owned(),
-        problem,
-    }
+    SourceError::Corrupt { part: WEIGHTS.to_owned(), problem }
 }
 
 /// `config.json`. Defaults are those of `MoonshineConfig` in transformers, for keys that are left out at their default.
@@ -184,50 +148,23 @@ impl Config {
     fn hyperparameters(&self) -> Result<Hyperparameters, SourceError> {
         let unsupported = |what: String| Err(SourceError::Unsupported { what });
         if !self.architectures.iter().any(|name| name == ARCHITECTURE) {
-            return unsupported(format!(
-                "architecture {:?}; only {ARCHITECTURE} is",
-                self.architectures
-            ));
+            return unsupported(format!("architecture {:?}; only {ARCHITECTURE} is", self.architectures));
         }
         let heads = self.encoder_num_attention_heads;
-        let key_value_heads = [
-            self.encoder_num_key_value_heads,
-            self.decoder_num_key_value_heads,
-        ];
-        if self.decoder_num_attention_heads != heads
-            || key_value_heads.into_iter().flatten().any(|kv| kv != heads)
-        {
-            return unsupported(
-                "different numbers of heads in encoder, decoder, or for keys and values".to_owned(),
-            );
+        let key_value_heads = [self.encoder_num_key_value_heads, self.decoder_num_key_value_heads];
+        if self.decoder_num_attention_heads != heads || key_value_heads.into_iter().flatten().any(|kv| kv != heads) {
+            return unsupported("different numbers of heads in encoder, decoder, or for keys and values".to_owned());
         }
-        if (
-            self.encoder_hidden_act.as_str(),
-            self.decoder_hidden_act.as_str(),
-        ) != ("gelu", "silu")
-        {
+        if (self.encoder_hidden_act.as_str(), self.decoder_hidden_act.as_str()) != ("gelu", "silu") {
             let (encoder, decoder) = (&self.encoder_hidden_act, &self.decoder_hidden_act);
-            return unsupported(format!(
-                "activations {encoder} and {decoder}; only gelu and silu are"
-            ));
+            return unsupported(format!("activations {encoder} and {decoder}; only gelu and silu are"));
         }
-        if self.attention_bias
-            || self
-                .rope_scaling
-                .as_ref()
-                .is_some_and(|scaling| !scaling.is_null())
-        {
+        if self.attention_bias || self.rope_scaling.as_ref().is_some_and(|scaling| !scaling.is_null()) {
             return unsupported("biases in attention, or scaled rotary frequencies".to_owned());
         }
         let newer = self.rope_parameters.unwrap_or_default();
-        let factor = newer
-            .partial_rotary_factor
-            .or(self.rope.partial_rotary_factor)
-            .unwrap_or(0.9);
-        let base = newer
-            .rope_theta
-            .or(self.rope.rope_theta)
-            .unwrap_or(10_000.0);
+        let factor = newer.partial_rotary_factor.or(self.rope.partial_rotary_factor).unwrap_or(0.9);
+        let base = newer.rope_theta.or(self.rope.rope_theta).unwrap_or(10_000.0);
         let head_length = self.hidden_size.checked_div(heads).unwrap_or(0);
         Ok(Hyperparameters {
             embedding_length: self.hidden_size,

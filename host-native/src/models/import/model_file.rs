@@ -13,48 +13,23 @@ use crate::models::staging::{digest_of, file_name, read_chunks};
 use crate::models::{Installed, Phase, Progress, Quantization};
 
 impl Job<'_> {
-    pub(super) fn model_file(
-        &self,
-        progress: &mut dyn Progress,
-    ) -> Result<Vec<Installed>, ModelsError> {
+    pub(super) fn model_file(&self, progress: &mut dyn Progress) -> Result<Vec<Installed>, ModelsError> {
         let path = self.path;
         let file = File::open(path).map_err(ModelsError::io("open", path))?;
-        let file_bytes = file
-            .metadata()
-            .map_err(ModelsError::io("read", path))?
-            .len();
-        let header = Header::read(file, file_bytes).map_err(|problem| ModelsError::Gguf {
-            path: path.to_owned(),
-            problem,
-        })?;
+        let file_bytes = file.metadata().map_err(ModelsError::io("read", path))?.len();
+        let header =
+            Header::read(file, file_bytes).map_err(|problem| ModelsError::Gguf { path: path.to_owned(), problem })?;
         let quantization = check(&header).map_err(ModelsError::source(path))?;
 
-        let stem = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let own_name = header.text("general.basename").map(str::to_owned);
-        let from_file = || {
-            stem.strip_suffix(&format!("-{quantization}"))
-                .unwrap_or(&stem)
-                .to_owned()
-        };
-        let name = self
-            .options
-            .name
-            .clone()
-            .or(own_name)
-            .unwrap_or_else(from_file);
+        let from_file = || stem.strip_suffix(&format!("-{quantization}")).unwrap_or(&stem).to_owned();
+        let name = self.options.name.clone().or(own_name).unwrap_or_else(from_file);
         check_name(&name)?;
         let target = self.home.model_path(&name, quantization);
         let sha256 = digest_of(path, progress)?;
         if let Some(model) = catalog().find(&name) {
-            if model.name != name
-                || model
-                    .file(quantization)
-                    .is_none_or(|pin| pin.sha256 != sha256)
-            {
+            if model.name != name || model.file(quantization).is_none_or(|pin| pin.sha256 != sha256) {
                 return Err(ModelsError::NameTaken { name });
             }
             if let Some(installed) = intact_file(self.home, model, quantization, progress)? {
@@ -65,27 +40,11 @@ impl Job<'_> {
         }
 
         let mut staged = self.workspace.stage(target.clone())?;
-        read_chunks(
-            path,
-            &Phase::Writing {
-                file: file_name(&target),
-            },
-            progress,
-            |chunk| {
-                staged
-                    .write_all(chunk)
-                    .map_err(ModelsError::io("write", &target))
-            },
-        )?;
+        read_chunks(path, &Phase::Writing { file: file_name(&target) }, progress, |chunk| {
+            staged.write_all(chunk).map_err(ModelsError::io("write", &target))
+        })?;
         let (size_bytes, sha256) = staged.finish(Some(&sha256))?;
-        Ok(vec![Installed {
-            path: target,
-            quantization,
-            size_bytes,
-            sha256,
-            already_there: false,
-            channels: None,
-        }])
+        Ok(vec![Installed { path: target, quantization, size_bytes, sha256, already_there: false, channels: None }])
     }
 }
 
@@ -95,14 +54,10 @@ fn check(header: &Header) -> Result<Quantization, SourceError> {
     match header.text("general.architecture") {
         Some(ARCHITECTURE) => {}
         other => {
-            return unsupported(format!(
-                "architecture {other:?}; only \"{ARCHITECTURE}\" is"
-            ));
+            return unsupported(format!("architecture {other:?}; only \"{ARCHITECTURE}\" is"));
         }
     }
-    let quantization = header
-        .text("auricle.quantization")
-        .and_then(|text| text.parse::<Quantization>().ok());
+    let quantization = header.text("auricle.quantization").and_then(|text| text.parse::<Quantization>().ok());
     let Some(quantization) = quantization else {
         return unsupported("a file without a known `auricle.quantization`".to_owned());
     };
@@ -112,19 +67,13 @@ fn check(header: &Header) -> Result<Quantization, SourceError> {
         match header.get(key) {
             Some(Value::Array { len, .. }) if *len == vocabulary => {}
             _ => {
-                return unsupported(format!(
-                    "a file whose `{key}` is not a list of {vocabulary}"
-                ));
+                return unsupported(format!("a file whose `{key}` is not a list of {vocabulary}"));
             }
         }
     }
     let expected = convert::stored_layout(&hyperparameters, quantization)?;
     if expected.len() != header.tensors.len() {
-        return unsupported(format!(
-            "{} tensors; this model has {}",
-            header.tensors.len(),
-            expected.len()
-        ));
+        return unsupported(format!("{} tensors; this model has {}", header.tensors.len(), expected.len()));
     }
     let mut end = header.data_offset;
     for (expected, found) in expected.iter().zip(&header.tensors) {
@@ -134,8 +83,7 @@ fn check(header: &Header) -> Result<Quantization, SourceError> {
             && found.type_number == expected.tensor_type as u32
             && found.offset == offset;
         if !is_expected {
-            let (name, shape, tensor_type) =
-                (&expected.name, &expected.shape, expected.tensor_type);
+            let (name, shape, tensor_type) = (&expected.name, &expected.shape, expected.tensor_type);
             return unsupported(format!(
                 "tensor `{}` of shape {:?} and type {} at byte {}; here `{name}` of {shape:?} and {tensor_type:?} \
                  stands at byte {offset}",
@@ -145,10 +93,7 @@ fn check(header: &Header) -> Result<Quantization, SourceError> {
         end = offset + found.size_bytes.unwrap_or(0);
     }
     if header.file_bytes > end.next_multiple_of(32) {
-        return unsupported(format!(
-            "{} bytes after the last tensor",
-            header.file_bytes - end
-        ));
+        return unsupported(format!("{} bytes after the last tensor", header.file_bytes - end));
     }
     Ok(quantization)
 }
@@ -178,7 +123,5 @@ fn hyperparameters(header: &Header) -> Result<Hyperparameters, SourceError> {
 }
 
 fn wrong(key: &str) -> SourceError {
-    SourceError::Unsupported {
-        what: format!("a file without a number of the right type for `{ARCHITECTURE}.{key}`"),
-    }
+    SourceError::Unsupported { what: format!("a file without a number of the right type for `{ARCHITECTURE}.{key}`") }
 }

@@ -33,12 +33,8 @@ pub(super) struct Parts {
 impl Wheel {
     pub(super) fn open(path: &Path) -> Result<Self, ModelsError> {
         let file = File::open(path).map_err(ModelsError::io("open", path))?;
-        let archive = ZipArchive::new(BufReader::new(file))
-            .map_err(|error| corrupt(path, "the wheel", &error))?;
-        Ok(Self {
-            path: path.to_owned(),
-            archive,
-        })
+        let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| corrupt(path, "the wheel", &error))?;
+        Ok(Self { path: path.to_owned(), archive })
     }
 
     /// What the model file says of its origin: package and version from the wheel's own metadata, and its digest.
@@ -47,18 +43,14 @@ impl Wheel {
             let package = name.strip_suffix(".dist-info/METADATA")?.to_owned();
             (!package.contains('/')).then_some(package)
         });
-        let package = package
-            .map(|package| format!("{package} "))
-            .unwrap_or_default();
+        let package = package.map(|package| format!("{package} ")).unwrap_or_default();
         format!("{package}wheel, sha256:{sha256}")
     }
 
     /// The one folder with an encoder in it.
     pub(super) fn model_folder(&self) -> Result<String, ModelsError> {
-        let folders: Vec<String> = self
-            .names()
-            .filter_map(|name| name.strip_suffix(&format!("/{ENCODER}")).map(str::to_owned))
-            .collect();
+        let folders: Vec<String> =
+            self.names().filter_map(|name| name.strip_suffix(&format!("/{ENCODER}")).map(str::to_owned)).collect();
         match folders.as_slice() {
             [] => Err(missing_file(&self.path, ENCODER)),
             [folder] => Ok(folder.clone()),
@@ -75,19 +67,11 @@ impl Wheel {
             self.copy_entry(&format!("{folder}/{file}"), &mut bytes)?;
             Ok(bytes)
         };
-        Ok(Parts {
-            encoder: read(ENCODER)?,
-            decoder: read(DECODER)?,
-            tokenizer: read(TOKENIZER)?,
-        })
+        Ok(Parts { encoder: read(ENCODER)?, decoder: read(DECODER)?, tokenizer: read(TOKENIZER)? })
     }
 
     /// Copies an entry; its checksum in the zip is checked on the way.
-    pub(super) fn copy_entry(
-        &mut self,
-        name: &str,
-        out: &mut dyn Write,
-    ) -> Result<(), ModelsError> {
+    pub(super) fn copy_entry(&mut self, name: &str, out: &mut dyn Write) -> Result<(), ModelsError> {
         let path = &self.path;
         let entry = self.archive.by_name(name).map_err(|error| match error {
             ZipError::FileNotFound => missing_file(path, name),
@@ -100,21 +84,13 @@ impl Wheel {
         read.map_err(|error| corrupt(path, name, &ZipError::Io(error)))?;
         if bytes.len() as u64 != expected || expected > MAX_ENTRY_BYTES {
             let problem = format!("{} bytes instead of {expected}", bytes.len());
-            return Err(corrupt(
-                path,
-                name,
-                &ZipError::Io(io::Error::other(problem)),
-            ));
+            return Err(corrupt(path, name, &ZipError::Io(io::Error::other(problem))));
         }
-        out.write_all(&bytes)
-            .map_err(ModelsError::io("unpack", path))
+        out.write_all(&bytes).map_err(ModelsError::io("unpack", path))
     }
 
     fn names(&self) -> impl Iterator<Item = String> + '_ {
-        self.archive
-            .file_names()
-            .flatten()
-            .map(|name| name.into_owned())
+        self.archive.file_names().flatten().map(|name| name.into_owned())
     }
 }
 
@@ -126,15 +102,11 @@ impl Parts {
         each: impl FnOnce(&Hyperparameters, &Tokenizer, &dyn WeightSource) -> Result<T, ModelsError>,
     ) -> Result<T, ModelsError> {
         let tokenizer = Tokenizer::from_bin(&self.tokenizer).map_err(ModelsError::source(path))?;
-        let weights =
-            OrtMoonshine::read(&self.encoder, &self.decoder).map_err(ModelsError::source(path))?;
+        let weights = OrtMoonshine::read(&self.encoder, &self.decoder).map_err(ModelsError::source(path))?;
         each(weights.hyperparameters(), &tokenizer, &weights)
     }
 }
 
 fn corrupt(path: &Path, part: &str, error: &ZipError) -> ModelsError {
-    ModelsError::source(path)(SourceError::Corrupt {
-        part: part.to_owned(),
-        problem: error.to_string(),
-    })
+    ModelsError::source(path)(SourceError::Corrupt { part: part.to_owned(), problem: error.to_string() })
 }

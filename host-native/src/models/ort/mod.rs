@@ -47,12 +47,8 @@ struct Initializer<'a> {
 impl Initializer<'_> {
     fn floats(&self) -> Option<Vec<f32>> {
         let (values, rest) = self.data.as_chunks::<4>();
-        (self.element == Element::F32 && rest.is_empty()).then(|| {
-            values
-                .iter()
-                .map(|bytes| f32::from_le_bytes(*bytes))
-                .collect()
-        })
+        (self.element == Element::F32 && rest.is_empty())
+            .then(|| values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
     }
 }
 
@@ -83,34 +79,20 @@ impl<'a> Network<'a> {
     ///
     /// [`SourceError::Corrupt`] for anything that is not such a file, or ends early.
     fn read(file: &str, bytes: &'a [u8], branch: Option<&str>) -> Result<Self, SourceError> {
-        let corrupt = |problem: String| SourceError::Corrupt {
-            part: file.to_owned(),
-            problem,
-        };
+        let corrupt = |problem: String| SourceError::Corrupt { part: file.to_owned(), problem };
         if bytes.get(4..8) != Some(IDENTIFIER) {
-            return Err(corrupt(
-                "not an ONNX Runtime model: byte 4 does not start with \"ORTM\"".to_owned(),
-            ));
+            return Err(corrupt("not an ONNX Runtime model: byte 4 does not start with \"ORTM\"".to_owned()));
         }
         let session = schema::root(bytes).map_err(|error| corrupt(one_line(&error.to_string())))?;
-        let graph = session
-            .model()
-            .and_then(|model| model.graph())
-            .ok_or_else(|| corrupt("it has no graph".into()))?;
+        let graph = session.model().and_then(|model| model.graph()).ok_or_else(|| corrupt("it has no graph".into()))?;
 
-        let mut network = Self {
-            initializers: BTreeMap::new(),
-            operations: Vec::new(),
-        };
+        let mut network = Self { initializers: BTreeMap::new(), operations: Vec::new() };
         network.add_initializers(graph).map_err(&corrupt)?;
         match branch {
             None => network.add_operations(graph),
             Some(branch) => {
-                let inner = branch_of(graph, branch).ok_or_else(|| {
-                    corrupt(format!(
-                        "no `If` node with a graph in its attribute `{branch}`"
-                    ))
-                })?;
+                let inner = branch_of(graph, branch)
+                    .ok_or_else(|| corrupt(format!("no `If` node with a graph in its attribute `{branch}`")))?;
                 network.add_initializers(inner).map_err(&corrupt)?;
                 network.add_operations(inner);
             }
@@ -124,35 +106,14 @@ impl<'a> Network<'a> {
             let Some(element) = Element::from_onnx(tensor.data_type().unwrap_or(0)) else {
                 continue;
             };
-            let dims = (tensor
-                .dims()
-                .into_iter()
-                .flatten()
-                .map(usize::try_from)
-                .collect::<Result<Vec<_>, _>>())
-            .map_err(|_| format!("constant `{name}` has a negative dimension"))?;
-            let expected = dims
-                .iter()
-                .try_fold(element.size_bytes(), |bytes, dim| bytes.checked_mul(*dim));
+            let dims = (tensor.dims().into_iter().flatten().map(usize::try_from).collect::<Result<Vec<_>, _>>())
+                .map_err(|_| format!("constant `{name}` has a negative dimension"))?;
+            let expected = dims.iter().try_fold(element.size_bytes(), |bytes, dim| bytes.checked_mul(*dim));
             let data = tensor.raw_data().map_or(&[][..], |data| data.bytes());
             if expected != Some(data.len()) {
-                return Err(format!(
-                    "constant `{name}` of shape {dims:?} holds {} bytes",
-                    data.len()
-                ));
+                return Err(format!("constant `{name}` of shape {dims:?} holds {} bytes", data.len()));
             }
-            if self
-                .initializers
-                .insert(
-                    name,
-                    Initializer {
-                        dims,
-                        element,
-                        data,
-                    },
-                )
-                .is_some()
-            {
+            if self.initializers.insert(name, Initializer { dims, element, data }).is_some() {
                 return Err(format!("constant `{name}` is there twice"));
             }
         }
@@ -175,39 +136,21 @@ impl<'a> Network<'a> {
 
     /// The first operation whose name ends so.
     fn operation(&self, name_end: &str) -> Option<&Operation<'a>> {
-        self.operations
-            .iter()
-            .find(|operation| operation.name.ends_with(name_end))
+        self.operations.iter().find(|operation| operation.name.ends_with(name_end))
     }
 
     /// The first input of the operation that is a constant.
     fn constant_input(&self, name_end: &str) -> Option<&Initializer<'a>> {
-        self.operation(name_end)?
-            .inputs
-            .iter()
-            .find_map(|input| self.initializers.get(input))
+        self.operation(name_end)?.inputs.iter().find_map(|input| self.initializers.get(input))
     }
 }
 
 fn branch_of<'a>(graph: schema::Graph<'a>, branch: &str) -> Option<schema::Graph<'a>> {
-    let node = graph
-        .nodes()
-        .into_iter()
-        .flatten()
-        .find(|node| node.op_type() == Some("If"))?;
-    node.attributes()
-        .into_iter()
-        .flatten()
-        .find(|attribute| attribute.name() == Some(branch))?
-        .graph()
+    let node = graph.nodes().into_iter().flatten().find(|node| node.op_type() == Some("If"))?;
+    node.attributes().into_iter().flatten().find(|attribute| attribute.name() == Some(branch))?.graph()
 }
 
 /// The verifier's message has a line for every level above the fault: the first says what, the second where.
 fn one_line(message: &str) -> String {
-    message
-        .lines()
-        .take(2)
-        .map(str::trim)
-        .collect::<Vec<_>>()
-        .join(" ")
+    message.lines().take(2).map(str::trim).collect::<Vec<_>>().join(" ")
 }

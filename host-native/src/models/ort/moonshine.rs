@@ -25,12 +25,7 @@ const DEFAULT_EPSILON: f32 = 1e-5;
 #[derive(Debug)]
 enum Place<'a> {
     Float(Initializer<'a>),
-    Affine {
-        integers: Initializer<'a>,
-        scale: f32,
-        zero_point: u8,
-        transposed: bool,
-    },
+    Affine { integers: Initializer<'a>, scale: f32, zero_point: u8, transposed: bool },
 }
 
 /// The tensors of both files under their Hugging Face names.
@@ -56,20 +51,12 @@ impl<'a> OrtMoonshine<'a> {
         // The group norm's parameters lost their names when the norm was unfolded into primitive operations.
         for (operation, name) in [("/groupnorm/Mul", "weight"), ("/groupnorm/Add", "bias")] {
             let name = format!("{ENCODER_PREFIX}groupnorm.{name}");
-            let found = encoder
-                .constant_input(operation)
-                .ok_or(SourceError::MissingTensor { name: name.clone() })?;
-            let flat = Initializer {
-                dims: vec![found.dims.iter().product()],
-                ..found.clone()
-            };
+            let found = encoder.constant_input(operation).ok_or(SourceError::MissingTensor { name: name.clone() })?;
+            let flat = Initializer { dims: vec![found.dims.iter().product()], ..found.clone() };
             add(&mut places, name, Place::Float(flat))?;
         }
         let hyperparameters = hyperparameters(&places, &encoder)?;
-        Ok(Self {
-            places,
-            hyperparameters,
-        })
+        Ok(Self { places, hyperparameters })
     }
 
     /// Read off the shapes and the graph.
@@ -80,47 +67,24 @@ impl<'a> OrtMoonshine<'a> {
 
 impl WeightSource for OrtMoonshine<'_> {
     fn tensor(&self, name: &str) -> Result<SourceTensor<'_>, SourceError> {
-        let place = self
-            .places
-            .get(name)
-            .ok_or_else(|| SourceError::MissingTensor {
-                name: name.to_owned(),
-            })?;
+        let place = self.places.get(name).ok_or_else(|| SourceError::MissingTensor { name: name.to_owned() })?;
         Ok(match place {
             Place::Float(constant) => {
                 let values = constant.floats().ok_or_else(|| SourceError::Unsupported {
                     what: format!("tensor `{name}` is not stored as 32-bit floats"),
                 })?;
-                SourceTensor {
-                    shape: constant.dims.clone(),
-                    values: Values::Float(values),
-                }
+                SourceTensor { shape: constant.dims.clone(), values: Values::Float(values) }
             }
-            Place::Affine {
-                integers,
-                scale,
-                zero_point,
-                transposed,
-            } => {
+            Place::Affine { integers, scale, zero_point, transposed } => {
                 let (shape, integers) = if *transposed {
                     let [inputs, outputs] = *integers.dims else {
                         return Err(no_matrix(name, &integers.dims));
                     };
-                    (
-                        vec![outputs, inputs],
-                        Cow::Owned(transpose(integers.data, inputs, outputs)),
-                    )
+                    (vec![outputs, inputs], Cow::Owned(transpose(integers.data, inputs, outputs)))
                 } else {
                     (integers.dims.clone(), Cow::Borrowed(integers.data))
                 };
-                SourceTensor {
-                    shape,
-                    values: Values::Affine {
-                        integers,
-                        scale: *scale,
-                        zero_point: *zero_point,
-                    },
-                }
+                SourceTensor { shape, values: Values::Affine { integers, scale: *scale, zero_point: *zero_point } }
             }
         })
     }
@@ -146,27 +110,14 @@ fn collect<'a>(
         let Some(layer) = operation.name.strip_suffix("/MatMul_quant") else {
             continue;
         };
-        let name = format!(
-            "{prefix}{}.weight",
-            layer.trim_start_matches('/').replace('/', ".")
-        );
+        let name = format!("{prefix}{}.weight", layer.trim_start_matches('/').replace('/', "."));
         let input = |index: usize| operation.inputs.get(index).copied().unwrap_or_default();
-        let place = affine(
-            network,
-            &name,
-            input(weight),
-            input(scale),
-            input(zero_point),
-            true,
-        )?;
+        let place = affine(network, &name, input(weight), input(scale), input(zero_point), true)?;
         add(places, name, place)?;
     }
     for (stored_name, constant) in &network.initializers {
         let quantized = stored_name.strip_suffix("_quantized");
-        let name = quantized
-            .unwrap_or(stored_name)
-            .trim_end_matches("_merged_0")
-            .trim_end_matches("_add_tensor");
+        let name = quantized.unwrap_or(stored_name).trim_end_matches("_merged_0").trim_end_matches("_add_tensor");
         if !(name.ends_with(".weight") || name.ends_with(".bias")) {
             continue;
         }
@@ -192,15 +143,11 @@ fn affine<'a>(
     transposed: bool,
 ) -> Result<Place<'a>, SourceError> {
     let constant = |stored_name: &str, element: Element| {
-        network
-            .initializers
-            .get(stored_name)
-            .filter(|constant| constant.element == element)
-            .ok_or_else(|| SourceError::Unsupported {
-                what: format!(
-                    "tensor `{name}`: no constant input `{stored_name}` of type {element:?}"
-                ),
-            })
+        network.initializers.get(stored_name).filter(|constant| constant.element == element).ok_or_else(|| {
+            SourceError::Unsupported {
+                what: format!("tensor `{name}`: no constant input `{stored_name}` of type {element:?}"),
+            }
+        })
     };
     let integers = constant(integers, Element::U8)?.clone();
     let scale = constant(scale, Element::F32)?.floats().unwrap_or_default();
@@ -216,39 +163,23 @@ fn affine<'a>(
             problem: format!("its scale is {scale}"),
         });
     }
-    Ok(Place::Affine {
-        integers,
-        scale,
-        zero_point,
-        transposed,
-    })
+    Ok(Place::Affine { integers, scale, zero_point, transposed })
 }
 
-fn add<'a>(
-    places: &mut BTreeMap<String, Place<'a>>,
-    name: String,
-    place: Place<'a>,
-) -> Result<(), SourceError> {
+fn add<'a>(places: &mut BTreeMap<String, Place<'a>>, name: String, place: Place<'a>) -> Result<(), SourceError> {
     match places.insert(name.clone(), place) {
         None => Ok(()),
-        Some(_) => Err(SourceError::Corrupt {
-            part: format!("tensor `{name}`"),
-            problem: "it is there twice".into(),
-        }),
+        Some(_) => Err(SourceError::Corrupt { part: format!("tensor `{name}`"), problem: "it is there twice".into() }),
     }
 }
 
 fn no_matrix(name: &str, dims: &[usize]) -> SourceError {
-    SourceError::Unsupported {
-        what: format!("tensor `{name}` of shape {dims:?} is no matrix"),
-    }
+    SourceError::Unsupported { what: format!("tensor `{name}` of shape {dims:?} is no matrix") }
 }
 
 /// `[inputs, outputs]` to `[outputs, inputs]`.
 fn transpose(data: &[u8], inputs: usize, outputs: usize) -> Vec<u8> {
-    (0..outputs)
-        .flat_map(|o| (0..inputs).map(move |i| data[i * outputs + o]))
-        .collect()
+    (0..outputs).flat_map(|o| (0..inputs).map(move |i| data[i * outputs + o])).collect()
 }
 
 fn hyperparameters(
@@ -259,39 +190,21 @@ fn hyperparameters(
     let dim = |name: &str, index: usize| -> Result<u32, SourceError> {
         let (dims, transposed) = match places.get(name) {
             Some(Place::Float(constant)) => (&constant.dims, false),
-            Some(Place::Affine {
-                integers,
-                transposed,
-                ..
-            }) => (&integers.dims, *transposed),
+            Some(Place::Affine { integers, transposed, .. }) => (&integers.dims, *transposed),
             None => {
-                return Err(SourceError::MissingTensor {
-                    name: name.to_owned(),
-                });
+                return Err(SourceError::MissingTensor { name: name.to_owned() });
             }
         };
-        let index = if transposed && dims.len() == 2 {
-            1 - index
-        } else {
-            index
-        };
-        (dims.get(index).and_then(|dim| u32::try_from(*dim).ok()))
-            .ok_or_else(|| no_matrix(name, dims))
+        let index = if transposed && dims.len() == 2 { 1 - index } else { index };
+        (dims.get(index).and_then(|dim| u32::try_from(*dim).ok())).ok_or_else(|| no_matrix(name, dims))
     };
     let layers = |part: &str| -> u32 {
-        let is_there = |layer: &u32| {
-            places.contains_key(&format!(
-                "model.{part}.layers.{layer}.self_attn.q_proj.weight"
-            ))
-        };
+        let is_there =
+            |layer: &u32| places.contains_key(&format!("model.{part}.layers.{layer}.self_attn.q_proj.weight"));
         (0..).find(|layer| !is_there(layer)).unwrap_or(0)
     };
-    let epsilon = |name_end: &str| {
-        encoder
-            .operation(name_end)
-            .and_then(|operation| operation.epsilon)
-            .unwrap_or(DEFAULT_EPSILON)
-    };
+    let epsilon =
+        |name_end: &str| encoder.operation(name_end).and_then(|operation| operation.epsilon).unwrap_or(DEFAULT_EPSILON);
     Ok(Hyperparameters {
         embedding_length: dim("model.encoder.conv1.weight", 0)?,
         encoder_block_count: layers("encoder"),
@@ -309,20 +222,14 @@ fn hyperparameters(
 
 /// The graph holds the rotation's inverse frequencies, one for each pair of dimensions: `base^(-2i / dimensions)`.
 fn rope_dimension_count(encoder: &Network<'_>) -> Result<u32, SourceError> {
-    let frequencies = (encoder
-        .constant_input("/rotary_emb/Expand")
-        .and_then(Initializer::floats))
-    .ok_or_else(|| SourceError::MissingTensor {
-        name: "rotary_emb.inv_freq".to_owned(),
-    })?;
+    let frequencies = (encoder.constant_input("/rotary_emb/Expand").and_then(Initializer::floats))
+        .ok_or_else(|| SourceError::MissingTensor { name: "rotary_emb.inv_freq".to_owned() })?;
     let dimensions = u32::try_from(2 * frequencies.len()).unwrap_or(u32::MAX);
     for (pair, frequency) in (0_u16..).zip(&frequencies) {
         let expected = ROPE_BASE.powf(-2.0 * f32::from(pair) / dimensions as f32);
         let is_near = (frequency - expected).abs() <= 1e-4 * expected;
         if !is_near {
-            let what = format!(
-                "rotary frequency {pair} is {frequency}, not {expected} as base {ROPE_BASE} gives"
-            );
+            let what = format!("rotary frequency {pair} is {frequency}, not {expected} as base {ROPE_BASE} gives");
             return Err(SourceError::Unsupported { what });
         }
     }

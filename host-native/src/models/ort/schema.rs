@@ -11,8 +11,8 @@
 )]
 
 use flatbuffers::{
-    Follow, ForwardsUOffset, InvalidFlatbuffer, SimpleToVerifyInSlice, Table, Vector, Verifiable,
-    Verifier, VerifierOptions,
+    Follow, ForwardsUOffset, InvalidFlatbuffer, SimpleToVerifyInSlice, Table, Vector, Verifiable, Verifier,
+    VerifierOptions,
 };
 
 /// The file identifier at byte 4.
