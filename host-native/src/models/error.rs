@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::Quantization;
 use super::gguf::GgufError;
 
 /// A failed operation on models. Every message says what is wrong, where, and what to do.
@@ -198,7 +199,12 @@ impl ModelsError {
 
 fn how_to_get(name: &str, in_catalog: bool, known: &[String]) -> String {
     if in_catalog {
-        return format!("Get it with `auricle models pull {name}`");
+        // `NAME-f32` is a file of the model `NAME`.
+        let with_quantization = Quantization::ALL.into_iter().find_map(|quantization| {
+            let model = name.strip_suffix(quantization.as_str())?.strip_suffix('-')?;
+            Some(format!("{model} -q {quantization}"))
+        });
+        return format!("Get it with `auricle models pull {}`", with_quantization.as_deref().unwrap_or(name));
     }
     format!("There is no file of that path either. Known models: {}", known.join(", "))
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Nothing here prints; what an operation is doing goes to a [`Progress`]. Files appear whole or not at all: they are
-//! written under another name in the same folder, checked, and renamed. What an interrupted run left behind is removed by
-//! the next one.
+//! written under another name in the same folder, checked, and renamed. What an interrupted run left behind is removed
+//! by the next one.
 //!
 //! ```no_run
 //! use auricle::models::{self, Home, PullOptions};

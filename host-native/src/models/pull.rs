@@ -21,8 +21,8 @@ impl Default for PullOptions {
     }
 }
 
-/// Makes sure that a catalog model is installed: downloads its source, checks it, and writes the model files that are not
-/// there, or are damaged. Recordings that come with the source go to the samples folder.
+/// Makes sure that a catalog model is installed: downloads its source, checks it, and writes the model files that are
+/// not there, or are damaged. Recordings that come with the source go to the samples folder.
 ///
 /// Gives one entry for each quantization, in their order.
 ///

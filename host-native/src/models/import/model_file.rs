@@ -85,8 +85,8 @@ fn check(header: &Header) -> Result<Quantization, SourceError> {
         if !is_expected {
             let (name, shape, tensor_type) = (&expected.name, &expected.shape, expected.tensor_type);
             return unsupported(format!(
-                "tensor `{}` of shape {:?} and type {} at byte {}; here `{name}` of {shape:?} and {tensor_type:?} stands \
-                 at byte {offset}",
+                "tensor `{}` of shape {:?} and type {} at byte {}; here `{name}` of {shape:?} and {tensor_type:?} \
+                 stands at byte {offset}",
                 found.name, found.shape, found.type_name, found.offset,
             ));
         }

@@ -71,7 +71,7 @@ struct Network<'a> {
 }
 
 impl<'a> Network<'a> {
-    /// Reads the main graph, and within it the graph of the attribute `branch` of its first `If` node where one is named.
+    /// Reads the main graph; with a `branch`, its constants and the graph in that attribute of its first `If` node.
     ///
     /// `file` is the name used in errors.
     ///

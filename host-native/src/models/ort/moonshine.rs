@@ -1,5 +1,5 @@
-//! Moonshine's weights in ONNX Runtime's quantized export: an encoder file, and a merged decoder file whose nodes sit in
-//! the branch that is run without a cache.
+//! Moonshine's weights in ONNX Runtime's quantized export: an encoder file, and a merged decoder file whose nodes sit
+//! in the branch that is run without a cache.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -145,9 +145,7 @@ fn affine<'a>(
     let constant = |stored_name: &str, element: Element| {
         network.initializers.get(stored_name).filter(|constant| constant.element == element).ok_or_else(|| {
             SourceError::Unsupported {
-                what: format!(
-                    "tensor `{name}`: its operation has no constant input `{stored_name}` of type {element:?}"
-                ),
+                what: format!("tensor `{name}`: no constant input `{stored_name}` of type {element:?}"),
             }
         })
     };
