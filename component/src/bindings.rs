@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-wit_bindgen::generate!({ world: "engine", path: "../wit" });
+wit_bindgen::generate!({ world: "engine", path: "../wit", generate_all });
 
 use exports::auricle::speech::recognition::{
     Guest, GuestModel, GuestModelLoader, GuestSession, Model, ModelBorrow, ModelLoader, Session,
@@ -22,8 +22,6 @@ use crate::session;
 struct Engine;
 
 export!(Engine);
-
-impl exports::auricle::speech::types::Guest for Engine {}
 
 impl Guest for Engine {
     type ModelLoader = LoaderResource;

@@ -7,9 +7,11 @@ use crate::family::Token;
 /// Sums run in index order in f64, so that every host gives the same bits.
 #[must_use]
 pub fn pick(logits: &[f32]) -> Token {
-    let (id, best) = logits.iter().copied().enumerate().fold((0, f32::NEG_INFINITY), |best, (id, logit)| {
-        if logit > best.1 { (id, logit) } else { best }
-    });
+    let (id, best) = logits
+        .iter()
+        .copied()
+        .enumerate()
+        .fold((0, f32::NEG_INFINITY), |best, (id, logit)| if logit > best.1 { (id, logit) } else { best });
     // With d = logit − best: p = exp(d) / Σ exp(d), so H = ln Σ exp(d) − Σ d · exp(d) / Σ exp(d).
     let (mut sum, mut weighted) = (0.0f64, 0.0f64);
     for &logit in logits {

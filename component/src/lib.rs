@@ -10,6 +10,7 @@
 //! alone knows the contract.
 
 #[cfg(target_arch = "wasm32")]
+#[allow(unsafe_code)] // What wit-bindgen generates: pointers and lengths of the canonical ABI.
 mod bindings;
 pub mod error;
 pub mod family;

@@ -38,7 +38,13 @@ pub struct Segment {
 impl Segment {
     /// The final segment of a hypothesis over the samples `span`.
     #[must_use]
-    pub fn last(id: u64, span: Range<u64>, hypothesis: Hypothesis, tokenizer: &Tokenizer, language: Option<String>) -> Self {
+    pub fn last(
+        id: u64,
+        span: Range<u64>,
+        hypothesis: Hypothesis,
+        tokenizer: &Tokenizer,
+        language: Option<String>,
+    ) -> Self {
         let Hypothesis { tokens, hit_token_rate } = hypothesis;
         let ids: Vec<u32> = tokens.iter().map(|token| token.id).collect();
         let words = tokenizer

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use wit_component::ComponentEncoder;
 
-use crate::{cargo, check, root, seal, target_dir};
+use crate::{cargo, check, pin, root, seal, target_dir};
 
 /// The target the core module is built for.
 pub(crate) const TARGET: &str = "wasm32-wasip1";
@@ -84,7 +84,8 @@ pub(crate) fn build_all() -> Result<Vec<PathBuf>> {
 fn build(flavour: Flavour) -> Result<PathBuf> {
     check(&mut flavour.cargo(&["build", "--quiet"]))?;
     let module = target_dir().join(TARGET).join("guest").join("auricle_component.wasm");
-    let module = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
+    let mut module = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
+    pin::pin(&mut module)?;
     let adapter = wat::parse_str(ADAPTER).context("assembling the adapter")?;
     let component = ComponentEncoder::default()
         .module(&module)?

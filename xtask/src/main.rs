@@ -1,6 +1,7 @@
 //! `cargo xtask`: builds, runs and tests Auricle, and installs what that needs.
 
 mod component;
+mod pin;
 mod run;
 mod seal;
 mod test;

@@ -1,7 +1,8 @@
-//! Reads off a component what it imports: the clock, and nothing else.
+//! Reads off a component that it is what it must be: it imports the clock and nothing else, and every instruction in it
+//! gives the same bits on every host.
 
 use anyhow::{Result, ensure};
-use wasmparser::{Parser, Payload};
+use wasmparser::{Operator, Parser, Payload};
 
 /// The one import there may be, without its version.
 const CLOCK: &str = "wasi:clocks/monotonic-clock@";
@@ -25,13 +26,38 @@ pub(crate) fn imports(component: &[u8]) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Fails if a component imports anything but the clock.
+/// The relaxed instructions of a component, without the one whose operands the kernels keep in the range where every host
+/// gives the same integers. What the others give is up to the host.
+fn indeterminate_instructions(component: &[u8]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for payload in Parser::new(0).parse_all(component) {
+        let Payload::CodeSectionEntry(body) = payload? else { continue };
+        for operator in body.get_operators_reader()? {
+            let operator = operator?;
+            if !matches!(operator, Operator::I32x4RelaxedDotI8x16I7x16AddS) {
+                let name = format!("{operator:?}");
+                if name.contains("Relaxed") && !found.contains(&name) {
+                    found.push(name);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Fails if a component imports anything but the clock, or could give other bits on another host.
 pub(crate) fn check(component: &[u8]) -> Result<()> {
     let names = imports(component)?;
     ensure!(
         names.len() == 1 && names[0].starts_with(CLOCK),
         "a component may import {CLOCK}… and nothing else, and this one imports: {}",
         names.join(", ")
+    );
+    let indeterminate = indeterminate_instructions(component)?;
+    ensure!(
+        indeterminate.is_empty(),
+        "these instructions give other bits on other hosts: {}",
+        indeterminate.join(", ")
     );
     Ok(())
 }
@@ -58,5 +84,19 @@ mod tests {
             assert!(error.contains(import), "{error}");
             check(&component(&[import])).expect_err("not sealed");
         }
+    }
+
+    #[test]
+    fn a_relaxed_instruction_whose_result_is_up_to_the_host_is_refused() {
+        let with = |instruction: &str| {
+            let body = format!(
+                "(func (param v128 v128 v128) (result v128) local.get 0 local.get 1 local.get 2 {instruction})"
+            );
+            let clock = "(import \"wasi:clocks/monotonic-clock@0.2.0\" (instance))";
+            check(&wat::parse_str(format!("(component {clock} (core module {body}))")).expect("valid text"))
+        };
+        with("i32x4.relaxed_dot_i8x16_i7x16_add_s").expect("exact for seven bits");
+        let error = with("f32x4.relaxed_madd").expect_err("fused or not").to_string();
+        assert!(error.contains("RelaxedMadd"), "{error}");
     }
 }

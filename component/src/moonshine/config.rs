@@ -102,7 +102,9 @@ impl Config {
         };
         let rate = metadata.u32("moonshine.sample_rate_hz")?;
         if rate != SAMPLE_RATE_HZ {
-            return Err(Error::UnsupportedModel(format!("it hears audio at {rate} Hz, and only 16000 Hz is supported")));
+            return Err(Error::UnsupportedModel(format!(
+                "it hears audio at {rate} Hz, and only 16000 Hz is supported"
+            )));
         }
         if config.width % config.heads != 0 {
             return Err(Error::UnsupportedModel(format!(

@@ -131,9 +131,8 @@ impl Decoder {
     /// Multiply-accumulate operations of [`Decoder::begin`] for so many frames.
     #[must_use]
     pub fn begin_multiply_adds(&self, frames: usize) -> u64 {
-        let projections = |layer: &Layer| {
-            layer.cross_attention.key.multiply_adds() + layer.cross_attention.value.multiply_adds()
-        };
+        let projections =
+            |layer: &Layer| layer.cross_attention.key.multiply_adds() + layer.cross_attention.value.multiply_adds();
         frames as u64 * self.layers.iter().map(projections).sum::<u64>()
     }
 

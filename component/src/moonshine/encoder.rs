@@ -127,8 +127,7 @@ impl Encoder {
     #[must_use]
     pub fn layer_multiply_adds(&self, index: usize, frames: usize) -> u64 {
         let layer = &self.layers[index];
-        let linear =
-            layer.attention.multiply_adds() + layer.expand.multiply_adds() + layer.contract.multiply_adds();
+        let linear = layer.attention.multiply_adds() + layer.expand.multiply_adds() + layer.contract.multiply_adds();
         let frames = frames as u64;
         frames * linear + 2 * frames * frames * (self.heads * self.head_size) as u64
     }

@@ -31,11 +31,8 @@ impl FrontEnd {
     pub fn new(config: &Config, weights: &mut Weights) -> Result<Self, Error> {
         let mut plain = |name: &str| weights.take_plain(&format!("model.encoder.{name}"));
         let conv1 = Linear::new(Matrix::Float(plain("conv1.weight")?.squeeze(1)?), None)?;
-        let group_norm = GroupNorm::new(
-            plain("groupnorm.weight")?,
-            plain("groupnorm.bias")?,
-            f64::from(config.group_norm_epsilon),
-        );
+        let group_norm =
+            GroupNorm::new(plain("groupnorm.weight")?, plain("groupnorm.bias")?, f64::from(config.group_norm_epsilon));
         let (bias2, bias3) = (plain("conv2.bias")?, plain("conv3.bias")?);
         let conv2 = Linear::new(weights.take_matrix("model.encoder.conv2.weight")?, Some(&bias2))?;
         let conv3 = Linear::new(weights.take_matrix("model.encoder.conv3.weight")?, Some(&bias3))?;

@@ -43,21 +43,8 @@ impl Plan for Config {
         self.tensors()
     }
 
-    fn build(self: Box<Self>, mut weights: Weights, tokenizer: Tokenizer) -> Result<Rc<dyn Model>, Error> {
-        if tokenizer.vocabulary_tokens() != self.vocabulary {
-            return Err(Error::UnsupportedModel(format!(
-                "its tokenizer has {} tokens, and its embedding {}",
-                tokenizer.vocabulary_tokens(),
-                self.vocabulary
-            )));
-        }
-        Ok(Rc::new(MoonshineModel {
-            front_end: FrontEnd::new(&self, &mut weights)?,
-            encoder: Encoder::new(&self, &mut weights)?,
-            decoder: Decoder::new(&self, &mut weights)?,
-            config: *self,
-            tokenizer,
-        }))
+    fn build(self: Box<Self>, weights: Weights, tokenizer: Tokenizer) -> Result<Rc<dyn Model>, Error> {
+        Ok(Rc::new(MoonshineModel::new(*self, weights, tokenizer)?))
     }
 }
 
@@ -69,6 +56,38 @@ pub struct MoonshineModel {
     encoder: Encoder,
     decoder: Decoder,
     tokenizer: Tokenizer,
+}
+
+impl MoonshineModel {
+    /// Makes the model of its parts; `weights` holds the tensors of [`Config::tensors`].
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedModel`] where the tokenizer is not the embedding's, [`Error::Internal`] where a tensor is missing.
+    pub fn new(config: Config, mut weights: Weights, tokenizer: Tokenizer) -> Result<Self, Error> {
+        if tokenizer.vocabulary_tokens() != config.vocabulary {
+            return Err(Error::UnsupportedModel(format!(
+                "its tokenizer has {} tokens, and its embedding {}",
+                tokenizer.vocabulary_tokens(),
+                config.vocabulary
+            )));
+        }
+        Ok(Self {
+            front_end: FrontEnd::new(&config, &mut weights)?,
+            encoder: Encoder::new(&config, &mut weights)?,
+            decoder: Decoder::new(&config, &mut weights)?,
+            config,
+            tokenizer,
+        })
+    }
+
+    /// Encoder states `[frames, width]` of an utterance, all at once: what its steps compute one by one.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where there are fewer samples than one frame takes.
+    pub fn encode(&self, samples: &[f32]) -> Result<Tensor, Error> {
+        (0..self.encoder.layers())
+            .try_fold(self.front_end.forward(samples)?, |states, layer| self.encoder.forward_layer(layer, &states))
+    }
 }
 
 impl Model for MoonshineModel {

@@ -160,7 +160,8 @@ mod tests {
             let linear = Linear::new(weight, Some(&bias)).expect("a layer");
             let out = linear.forward_windows(&x, stride * inputs).expect("shapes fit");
 
-            let input = matrix(x, frames, inputs).and_then(|x| Ok(x.t()?.unsqueeze(0)?.contiguous()?)).expect("a batch");
+            let input =
+                matrix(x, frames, inputs).and_then(|x| Ok(x.t()?.unsqueeze(0)?.contiguous()?)).expect("a batch");
             let filters = Tensor::from_vec(stored, (outputs, inputs, kernel), &Device::Cpu).expect("filters");
             let want = input.conv1d(&filters, 0, stride, 1, 1).and_then(|y| y.squeeze(0)?.t()).expect("a convolution");
             let want = want.broadcast_add(&bias).and_then(|y| y.to_vec2::<f32>()).expect("floats");

@@ -1,0 +1,167 @@
+//! The whole model in F32 against an independent implementation, and the smaller files against the same text.
+//!
+//! Needs the model files and samples that `cargo xtask test` installs in `AURICLE_HOME`, and the reference outputs beside
+//! the repository. Where either is absent these tests skip, except in CI.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use auricle_component::error::Error;
+use auricle_component::family::{Family, Hypothesis, Model, Plan, Progress};
+use auricle_component::gguf::Metadata;
+use auricle_component::loader::Loader;
+use auricle_component::metrics::Meter;
+use auricle_component::moonshine::config::Config;
+use auricle_component::moonshine::{Moonshine, MoonshineModel};
+use auricle_component::tokenizer::Tokenizer;
+use auricle_component::weights::{TensorSpec, Weights};
+use serde_json::{Map, Value};
+
+thread_local! {
+    static LOADED: RefCell<Option<Rc<MoonshineModel>>> = const { RefCell::new(None) };
+}
+
+/// Moonshine, keeping hold of the model that was built, so that the encoder's states can be looked at.
+struct Watched;
+struct WatchedPlan(Config);
+
+impl Family for Watched {
+    fn architecture(&self) -> &'static str {
+        Moonshine.architecture()
+    }
+
+    fn plan(&self, metadata: &Metadata) -> Result<Box<dyn Plan>, Error> {
+        Ok(Box::new(WatchedPlan(Config::read(metadata)?)))
+    }
+}
+
+impl Plan for WatchedPlan {
+    fn tensors(&self) -> Vec<TensorSpec> {
+        self.0.tensors()
+    }
+
+    fn build(self: Box<Self>, weights: Weights, tokenizer: Tokenizer) -> Result<Rc<dyn Model>, Error> {
+        let model = Rc::new(MoonshineModel::new(self.0, weights, tokenizer)?);
+        LOADED.with(|loaded| *loaded.borrow_mut() = Some(Rc::clone(&model)));
+        Ok(model)
+    }
+}
+
+/// A file that tests need and a clone may lack.
+fn found(path: &Path) -> bool {
+    let found = path.exists();
+    assert!(found || std::env::var("CI").as_deref() != Ok("true"), "{} must be there in CI", path.display());
+    if !found {
+        println!("skipped: there is no {}", path.display());
+    }
+    found
+}
+
+fn beside(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn home(path: &str) -> PathBuf {
+    std::env::var_os("AURICLE_HOME").map_or_else(|| beside("../target/auricle-home"), PathBuf::from).join(path)
+}
+
+fn load(quantization: &str) -> Option<Rc<MoonshineModel>> {
+    let path = home(&format!("models/moonshine-tiny-en-{quantization}.gguf"));
+    if !found(&path) {
+        return None;
+    }
+    let file = std::fs::read(path).expect("a readable file");
+    let mut loader = Loader::with_families(Some(file.len() as u64), &[&Watched]);
+    for chunk in file.chunks(1 << 20) {
+        loader.write(chunk).expect("the model file is well formed");
+    }
+    loader.finish().expect("the model file is whole");
+    LOADED.with(|loaded| loaded.borrow_mut().take())
+}
+
+/// The reference outputs, by clip, each with its samples.
+fn golden() -> Option<Vec<(String, Vec<f32>, Map<String, Value>)>> {
+    let path = beside("../../shared/golden/moonshine-tiny-en.json");
+    if !found(&path) {
+        return None;
+    }
+    let text = std::fs::read_to_string(path).expect("a readable file");
+    let golden: Value = serde_json::from_str(&text).expect("JSON");
+    let clips = golden["clips"].as_object().expect("clips by name");
+    let clip = |(name, clip): (&String, &Value)| {
+        let path = match name.as_str() {
+            "jfk" => beside("../testdata/jfk.wav"),
+            sample => home(&format!("samples/{sample}.wav")),
+        };
+        (name.clone(), samples(&path), clip.as_object().expect("a clip").clone())
+    };
+    Some(clips.iter().map(clip).collect())
+}
+
+/// The samples of a 16-bit mono WAV file.
+fn samples(path: &Path) -> Vec<f32> {
+    let reader = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    reader.into_samples::<i16>().map(|sample| f32::from(sample.expect("a sample")) / 32_768.0).collect()
+}
+
+fn transcribe(model: &Rc<MoonshineModel>, samples: &[f32]) -> Hypothesis {
+    let mut utterance = Rc::clone(model).begin(samples.to_vec()).expect("samples are taken");
+    let mut meter = Meter::new(|| 0);
+    loop {
+        if let Progress::Done(hypothesis) = utterance.step(&mut meter).expect("a step") {
+            return hypothesis;
+        }
+    }
+}
+
+fn numbers(value: &Value) -> impl Iterator<Item = f64> {
+    value.as_array().expect("a list").iter().map(|number| number.as_f64().expect("a number"))
+}
+
+#[test]
+fn f32_agrees_with_the_reference_in_states_tokens_and_log_probabilities() {
+    let (Some(clips), Some(model)) = (golden(), load("f32")) else { return };
+    for (name, samples, clip) in clips {
+        assert_eq!(samples.len() as u64, clip["samples"].as_u64().expect("a count"), "{name}");
+
+        let states = model.encode(&samples).and_then(|states| Ok(states.to_vec2::<f32>()?)).expect("states");
+        assert_eq!(states.len() as u64, clip["frames"].as_u64().expect("a count"), "{name}");
+        for (key, row) in [("first", 0), ("middle", states.len() / 2), ("last", states.len() - 1)] {
+            for (&is, want) in states[row].iter().zip(numbers(&clip[&format!("encoder_{key}_row_first8")])) {
+                assert!((f64::from(is) - want).abs() < 2e-3, "{name}, {key} row: {is} and {want}");
+            }
+        }
+        let count = states.len() * states[0].len();
+        let rms = (states.iter().flatten().map(|&x| f64::from(x).powi(2)).sum::<f64>() / count as f64).sqrt();
+        assert!((rms - clip["encoder_rms"].as_f64().expect("a number")).abs() < 1e-4, "{name}: {rms}");
+
+        let tokens = transcribe(&model, &samples).tokens;
+        // The reference also lists the start and the end token.
+        let ids: Vec<f64> = tokens.iter().map(|token| f64::from(token.id)).collect();
+        let want: Vec<f64> = numbers(&clip["token_ids"]).collect();
+        assert_eq!(ids, want[1..want.len() - 1], "{name}");
+        for (token, step) in tokens.iter().zip(clip["steps"].as_array().expect("steps")) {
+            let want = step["logprob"].as_f64().expect("a number");
+            let error = (f64::from(token.log_probability) - want).abs();
+            assert!(error < 2e-2, "{name}, token {}: {} and {want}", token.id, token.log_probability);
+        }
+    }
+}
+
+#[test]
+fn f16_and_q8_give_the_text_of_the_reference() {
+    for quantization in ["f16", "q8"] {
+        let (Some(clips), Some(model)) = (golden(), load(quantization)) else { return };
+        for (name, samples, clip) in clips {
+            let hypothesis = transcribe(&model, &samples);
+            let ids: Vec<u32> = hypothesis.tokens.iter().map(|token| token.id).collect();
+            assert_eq!(
+                model.tokenizer().decode(&ids),
+                clip["text"].as_str().expect("a text"),
+                "{name}, {quantization}"
+            );
+            assert!(!hypothesis.hit_token_rate, "{name}, {quantization}");
+        }
+    }
+}
