@@ -21,7 +21,7 @@ pub(crate) fn test() -> Result<()> {
     step("lints");
     let lints = ["clippy", "--quiet", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
     check(&mut cargo(&lints))?;
-    check(&mut Flavour::Relaxed.cargo(&["clippy", "--quiet"]).args(["--", "-D", "warnings"]))?;
+    check(Flavour::Relaxed.cargo(&["clippy", "--quiet"]).args(["--", "-D", "warnings"]))?;
 
     step("models");
     let home = home();
