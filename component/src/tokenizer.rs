@@ -1,8 +1,8 @@
-//! Tokens to text, for SentencePiece vocabularies: `▁` stands for a space, and characters that are no pieces of their own
-//! are spelled byte by byte.
+//! Tokens to text, for SentencePiece vocabularies: `▁` stands for a space, and characters that are no pieces of their
+//! own are spelled byte by byte.
 //!
-//! A character can therefore be spread over several tokens. Text is made of the bytes of all tokens together, so that none
-//! is ever cut.
+//! A character can therefore be spread over several tokens. Text is made of the bytes of all tokens together, so that
+//! none is ever cut.
 
 use std::ops::Range;
 
@@ -44,9 +44,9 @@ impl Tokenizer {
     /// Reads a vocabulary, and takes its pieces out of the metadata.
     ///
     /// # Errors
-    /// [`Error::UnsupportedModel`] where it is no SentencePiece vocabulary, and [`Error::MalformedModel`] where something
-    /// is missing, of another type or of another length, a piece has a type that is none, a byte piece is not written
-    /// `<0xNN>`, or the start or end token is not in the vocabulary.
+    /// [`Error::UnsupportedModel`] where it is no SentencePiece vocabulary, and [`Error::MalformedModel`] where
+    /// something is missing, of another type or of another length, a piece has a type that is none, a byte piece is not
+    /// written `<0xNN>`, or the start or end token is not in the vocabulary.
     pub fn from_metadata(metadata: &mut Metadata) -> Result<Self, Error> {
         let model = metadata.string(MODEL_KEY)?;
         if model != "llama" {
@@ -106,8 +106,8 @@ impl Tokenizer {
         String::from_utf8_lossy(&self.text_bytes(tokens)).trim().to_owned()
     }
 
-    /// The text of a sequence that goes on: as [`Tokenizer::decode`], but a last character of which bytes are still to come
-    /// is left out. It is the beginning of the text of any longer sequence.
+    /// The text of a sequence that goes on: as [`Tokenizer::decode`], but a last character of which bytes are still to
+    /// come is left out. It is the beginning of the text of any longer sequence.
     #[must_use]
     pub fn decode_partial(&self, tokens: &[u32]) -> String {
         let mut bytes = self.text_bytes(tokens);
@@ -119,9 +119,9 @@ impl Tokenizer {
         String::from_utf8_lossy(&bytes).trim().to_owned()
     }
 
-    /// The words of a sequence that is complete: what stands between spaces in [`Tokenizer::decode`]'s text, and the range
-    /// of indexes in `tokens` that it was made from. Tokens that are only space belong to no word; one that has parts of two
-    /// words belongs to both.
+    /// The words of a sequence that is complete: what stands between spaces in [`Tokenizer::decode`]'s text, and the
+    /// range of indexes in `tokens` that it was made from. Tokens that are only space belong to no word; one that has
+    /// parts of two words belongs to both.
     #[must_use]
     pub fn words(&self, tokens: &[u32]) -> Vec<(String, Range<usize>)> {
         let bytes = self.text_bytes(tokens);
@@ -193,8 +193,8 @@ fn piece_kind(code: i32) -> Result<PieceKind, i32> {
     }
 }
 
-/// Turns pieces into what they add to a text. That is never longer, so it is done in place. Fails with the index of a byte
-/// piece that is none.
+/// Turns pieces into what they add to a text. That is never longer, so it is done in place. Fails with the index of a
+/// byte piece that is none.
 fn surface(pieces: StringList, kinds: &[PieceKind]) -> Result<(Vec<u8>, Vec<u32>), usize> {
     let (text, mut ends) = pieces.into_parts();
     let mut bytes = text.into_bytes();

@@ -82,3 +82,8 @@ pub use session::{MAX_BLOCK_SAMPLES, Session};
 
 /// Samples a second of all audio that goes into an engine, and the unit of all its times.
 pub const SAMPLE_RATE_HZ: u32 = 16_000;
+
+/// Compiles the README's program.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

@@ -23,7 +23,8 @@ pub(super) enum ValueType {
     F64,
 }
 
-/// Of each type: itself, the fewest bytes a value takes (a string: those of its length), its name, the name of an array.
+/// Of each type: itself, the fewest bytes a value takes (a string: those of its length), its name, the name of an
+/// array.
 const VALUE_TYPES: [(ValueType, u64, &str, &str); 13] = [
     (ValueType::U8, 1, "u8", "array of u8"),
     (ValueType::I8, 1, "i8", "array of i8"),

@@ -93,8 +93,8 @@ pub struct Metadata {
     end: u64,
 }
 
-/// One pair of getters for a type. Each fails with [`Error::MalformedModel`] where the value is of another type, and the
-/// one that is not optional also where there is none.
+/// One pair of getters for a type. Each fails with [`Error::MalformedModel`] where the value is of another type, and
+/// the one that is not optional also where there is none.
 macro_rules! getters {
     ($variant:ident, $name:literal, $get:ident, $optional:ident, $result:ty, $value:ident => $give:expr) => {
         #[doc = concat!("The ", $name, " under a key.\n\n# Errors\n",
@@ -134,7 +134,8 @@ impl Metadata {
         }
     }
 
-    /// Where the value under a key stands, in bytes from the start of the file; the end of the metadata where there is none.
+    /// Where the value under a key stands, in bytes from the start of the file; the end of the metadata where there is
+    /// none.
     #[must_use]
     pub fn offset(&self, key: &str) -> u64 {
         self.entries.get(key).map_or(self.end, |entry| entry.offset)

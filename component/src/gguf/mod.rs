@@ -1,14 +1,16 @@
 //! The container of a model file: GGUF version 3, read front to back in chunks of any size.
 //!
-//! Nothing that a file says is believed before it is checked: counts and lengths are held against the length of the file
-//! where that is known, against the limits below, and memory grows only with the bytes that have really come.
+//! Nothing that a file says is believed before it is checked: counts and lengths are held against the length of the
+//! file where that is known, against the limits below, and memory grows only with the bytes that have really come.
 
 mod field;
 mod metadata;
 mod parser;
+mod tensors;
 
 pub use metadata::{Metadata, StringList};
 pub use parser::{Event, Parser};
+pub use tensors::{Storage, TensorInfo};
 
 /// The version of GGUF that is read.
 pub const VERSION: u32 = 3;
@@ -33,63 +35,4 @@ pub const ALIGNMENT_BYTES: u64 = 32;
 #[must_use]
 pub fn aligned(offset: u64) -> u64 {
     offset.saturating_add(ALIGNMENT_BYTES - 1) / ALIGNMENT_BYTES * ALIGNMENT_BYTES
-}
-
-/// How the numbers of a tensor are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Storage {
-    /// 32-bit floating point.
-    F32,
-    /// 16-bit floating point.
-    F16,
-    /// 8-bit signed integers.
-    I8,
-}
-
-impl Storage {
-    /// From the number that GGUF has for it, where the engine reads it.
-    #[must_use]
-    pub fn from_code(code: u32) -> Option<Self> {
-        match code {
-            0 => Some(Self::F32),
-            1 => Some(Self::F16),
-            24 => Some(Self::I8),
-            _ => None,
-        }
-    }
-
-    /// Bytes that a number takes.
-    #[must_use]
-    pub fn bytes(self) -> u64 {
-        match self {
-            Self::F32 => 4,
-            Self::F16 => 2,
-            Self::I8 => 1,
-        }
-    }
-}
-
-/// Where a tensor stands, and what it is. All sizes have been checked: they fit the file and the limits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorInfo {
-    /// Its name; no other tensor of the file has it.
-    pub name: String,
-    /// Its dimensions, outermost first: one to four, none of them zero.
-    pub shape: Vec<usize>,
-    /// How its numbers are stored.
-    pub storage: Storage,
-    /// Where its info stands, in bytes from the start of the file.
-    pub info_offset: u64,
-    /// Where its data stands, in bytes from the start of the file.
-    pub start: u64,
-    /// Bytes of its data.
-    pub bytes: u64,
-}
-
-impl TensorInfo {
-    /// Where its data ends, in bytes from the start of the file.
-    #[must_use]
-    pub fn end(&self) -> u64 {
-        self.start + self.bytes
-    }
 }

@@ -1,10 +1,11 @@
-//! Reads the header field by field. A field that is cut by the end of a chunk is kept until the rest of it comes; nothing
-//! is read twice, so the work is linear in the bytes, whatever the chunks.
+//! Reads the header field by field. A field that is cut by the end of a chunk is kept until the rest of it comes;
+//! nothing is read twice, so the work is linear in the bytes, whatever the chunks.
 
 use super::field::{
     ValueType, check_version, limited_bytes, limited_count, malformed, text_of, to_usize, u32_of, u64_of,
 };
 use super::metadata::Value;
+use super::tensors::check;
 use super::{
     ALIGNMENT_BYTES, DIMENSION_COUNT_LIMIT, FILE_BYTES_LIMIT, HEADER_BYTES_LIMIT, METADATA_COUNT_LIMIT, Metadata,
     NAME_BYTES_LIMIT, STRING_BYTES_LIMIT, Storage, StringList, TENSOR_COUNT_LIMIT, TensorInfo, aligned,
@@ -38,6 +39,8 @@ pub struct Parser {
     metadata_left: u64,
     metadata: Metadata,
     key: String,
+    /// Where the value under `key` begins, after its type.
+    value_offset: u64,
     array: Option<Array>,
     tensors_left: u64,
     tensors: Vec<TensorInfo>,
@@ -47,6 +50,8 @@ pub struct Parser {
 /// What the field is that is being collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
+    /// Before the first: of no bytes.
+    Start,
     Magic,
     Version,
     TensorCount,
@@ -73,8 +78,6 @@ enum Field {
 /// An array that is being read.
 #[derive(Debug)]
 struct Array {
-    /// Where its type stands.
-    offset: u64,
     element: ValueType,
     elements_left: u64,
     value: Value,
@@ -99,11 +102,12 @@ impl Parser {
             total_bytes,
             offset: 0,
             field: Vec::new(),
-            field_bytes: MAGIC.len(),
-            next: Field::Magic,
+            field_bytes: 0,
+            next: Field::Start,
             metadata_left: 0,
             metadata: Metadata::default(),
             key: String::new(),
+            value_offset: 0,
             array: None,
             tensors_left: 0,
             tensors: Vec::new(),
@@ -111,8 +115,8 @@ impl Parser {
         }
     }
 
-    /// Where the field begins that comes next, in bytes from the start of the file; after [`Event::Tensors`] that is where
-    /// the data of the first tensor begins.
+    /// Where the field begins that comes next, in bytes from the start of the file; after [`Event::Tensors`] that is
+    /// where the data of the first tensor begins.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
@@ -122,8 +126,8 @@ impl Parser {
     /// complete, or to the end of the chunk where that gives none. After [`Event::Tensors`] it takes no byte.
     ///
     /// # Errors
-    /// [`Error::MalformedModel`], [`Error::UnsupportedModel`] or [`Error::LimitExceeded`] as soon as a field shows it. The
-    /// parser is of no use then.
+    /// [`Error::MalformedModel`], [`Error::UnsupportedModel`] or [`Error::LimitExceeded`] as soon as a field shows it.
+    /// The parser is of no use then.
     pub fn read(&mut self, chunk: &mut &[u8]) -> Result<Option<Event>, Error> {
         while self.next != Field::Data {
             let taken = chunk.len().min(self.field_bytes - self.field.len());
@@ -168,6 +172,7 @@ impl Parser {
         let start = self.offset;
         self.offset += self.field_bytes as u64;
         match self.next {
+            Field::Start => self.expect(Field::Magic, MAGIC.len() as u64)?,
             Field::Magic => {
                 if field != MAGIC {
                     return Err(malformed(start, "it is no GGUF file: it does not begin with `GGUF`"));
@@ -198,18 +203,21 @@ impl Parser {
                 }
                 self.expect(Field::ValueType, 4)?;
             }
-            Field::ValueType => match ValueType::from_code(u32_of(field)?, start, &self.key)? {
-                ValueType::String => self.expect(Field::StringLength, 8)?,
-                ValueType::Array => self.expect(Field::ElementType, 4)?,
-                number => self.expect(Field::Number(number), number.least_bytes())?,
-            },
+            Field::ValueType => {
+                self.value_offset = self.offset;
+                match ValueType::from_code(u32_of(field)?, start, &self.key)? {
+                    ValueType::String => self.expect(Field::StringLength, 8)?,
+                    ValueType::Array => self.expect(Field::ElementType, 4)?,
+                    number => self.expect(Field::Number(number), number.least_bytes())?,
+                }
+            }
             Field::Number(number) => {
                 let value = match number {
                     ValueType::U32 => Value::U32(u32_of(field)?),
                     ValueType::F32 => Value::F32(f32::from_bits(u32_of(field)?)),
                     other => Value::Other(other.name()),
                 };
-                return self.finish_entry(start, value);
+                return self.finish_entry(value);
             }
             Field::StringLength => {
                 let what = format_args!("a string of `{}`", self.key);
@@ -234,7 +242,7 @@ impl Parser {
                     ValueType::I32 => Value::I32s(Vec::new()),
                     other => Value::Other(other.array_name()),
                 };
-                self.array = Some(Array { offset: start, element, elements_left, value });
+                self.array = Some(Array { element, elements_left, value });
                 return self.next_elements();
             }
             Field::Elements => return self.finish_elements(field),
@@ -293,16 +301,17 @@ impl Parser {
         let alignment = metadata.optional_u32(ALIGNMENT_KEY)?.map_or(ALIGNMENT_BYTES, u64::from);
         if alignment != ALIGNMENT_BYTES {
             let offset = metadata.offset(ALIGNMENT_KEY);
+            let place = format!("`{ALIGNMENT_KEY}`, byte {offset}");
             return Err(Error::UnsupportedModel(format!(
-                "its tensors are aligned to {alignment} bytes (`{ALIGNMENT_KEY}`, byte {offset}); {ALIGNMENT_BYTES} is read"
+                "its tensors are aligned to {alignment} bytes ({place}); {ALIGNMENT_BYTES} is read"
             )));
         }
         self.next_tensor()?;
         Ok(Some(Event::Metadata(metadata)))
     }
 
-    fn finish_entry(&mut self, offset: u64, value: Value) -> Result<Option<Event>, Error> {
-        self.metadata.insert(std::mem::take(&mut self.key), offset, value);
+    fn finish_entry(&mut self, value: Value) -> Result<Option<Event>, Error> {
+        self.metadata.insert(std::mem::take(&mut self.key), self.value_offset, value);
         self.metadata_left -= 1;
         self.next_entry()
     }
@@ -310,7 +319,7 @@ impl Parser {
     fn finish_string(&mut self, field: &[u8], start: u64) -> Result<Option<Event>, Error> {
         let text = text_of(field, start, format_args!("a string of `{}`", self.key))?;
         match &mut self.array {
-            None => self.finish_entry(start, Value::String(text.to_owned())),
+            None => self.finish_entry(Value::String(text.to_owned())),
             Some(array) => {
                 if let Value::Strings(strings) = &mut array.value {
                     strings.push(text)?;
@@ -335,7 +344,7 @@ impl Parser {
     /// Goes on to the next elements of the array, or to what comes after it.
     fn next_elements(&mut self) -> Result<Option<Event>, Error> {
         match self.array.take() {
-            Some(array) if array.elements_left == 0 => self.finish_entry(array.offset, array.value),
+            Some(array) if array.elements_left == 0 => self.finish_entry(array.value),
             Some(array) => {
                 let bytes = array.element.least_bytes();
                 let next = match array.element {
@@ -356,7 +365,6 @@ impl Parser {
             self.tensors_left -= 1;
             return self.expect(Field::NameLength, 8);
         }
-        self.check_names()?;
         if self.tensors.is_empty() {
             return self.expect(Field::Padding, 0);
         }
@@ -364,7 +372,7 @@ impl Parser {
         for tensor in &mut self.tensors {
             tensor.start += header_end;
         }
-        self.check_sizes()?;
+        check(&self.tensors, self.total_bytes)?;
         self.expect(Field::Padding, header_end - self.offset)
     }
 
@@ -391,7 +399,8 @@ impl Parser {
         self.expect(Field::StorageType, 4)
     }
 
-    /// Takes a tensor whose info ends with `data_offset`, which stands at `start` and counts from the end of the header.
+    /// Takes a tensor whose info ends with `data_offset`, which stands at `start` and counts from the end of the
+    /// header.
     fn finish_tensor(&mut self, data_offset: u64, start: u64) -> Result<(), Error> {
         let Draft { offset, name, mut shape, elements, storage, .. } = std::mem::take(&mut self.tensor);
         let storage = storage.ok_or_else(|| Error::Internal("a tensor without a type".to_owned()))?;
@@ -411,43 +420,8 @@ impl Parser {
             start: expected,
             bytes: elements * storage.bytes(),
         };
-        if tensor.end() > FILE_BYTES_LIMIT {
-            return Err(too_large(&tensor));
-        }
+        tensor.check_end()?;
         self.tensors.push(tensor);
         Ok(())
-    }
-
-    fn check_names(&self) -> Result<(), Error> {
-        let mut by_name: Vec<_> = self.tensors.iter().collect();
-        by_name.sort_by(|a, b| a.name.cmp(&b.name));
-        match by_name.windows(2).find(|pair| pair[0].name == pair[1].name) {
-            Some(pair) => Err(malformed(pair[1].info_offset, format!("tensor `{}` is there twice", pair[1].name))),
-            None => Ok(()),
-        }
-    }
-
-    fn check_sizes(&self) -> Result<(), Error> {
-        let total = self.total_bytes.unwrap_or(u64::MAX);
-        for tensor in &self.tensors {
-            if tensor.end() > FILE_BYTES_LIMIT {
-                return Err(too_large(tensor));
-            }
-            if tensor.end() > total {
-                let (name, end) = (&tensor.name, tensor.end());
-                let message = format!("tensor `{name}` ends at byte {end}, and the file at byte {total}");
-                return Err(malformed(tensor.info_offset, message));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn too_large(tensor: &TensorInfo) -> Error {
-    Error::LimitExceeded {
-        limit: Limit::ModelBytes,
-        allowed: FILE_BYTES_LIMIT,
-        requested: tensor.end(),
-        message: format!("the model file, up to the end of tensor `{}`", tensor.name),
     }
 }

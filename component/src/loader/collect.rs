@@ -25,8 +25,8 @@ enum Numbers {
 }
 
 impl Collector {
-    /// Begins a tensor. `trusted` says whether its size was held against the real length of the file, so that its memory
-    /// may be set aside at once.
+    /// Begins a tensor. `trusted` says whether its size was held against the real length of the file, so that its
+    /// memory may be set aside at once.
     pub(super) fn new(item: Item, trusted: bool) -> Self {
         let count = item.info.shape.iter().product();
         let numbers = match item.info.storage {
@@ -37,23 +37,20 @@ impl Collector {
         Self { item, numbers }
     }
 
-    /// Takes bytes of the tensor, and of the padding before it, from the front of the chunk, which stands at `offset` in the
-    /// file, and leaves the others there. Says whether the tensor is complete.
+    /// Takes bytes of the tensor, and of the padding before it, from the front of the chunk, which stands at `offset`
+    /// in the file, and leaves the others there. Says whether the tensor is complete.
     ///
     /// # Errors
-    /// [`Error::MalformedModel`] at a number that is not finite or a scale that is negative, and [`Error::LimitExceeded`]
-    /// where memory does not suffice.
+    /// [`Error::MalformedModel`] at a number that is not finite or a scale that is negative, and
+    /// [`Error::LimitExceeded`] where memory does not suffice.
     pub(super) fn take(&mut self, offset: u64, chunk: &mut &[u8]) -> Result<bool, Error> {
         let info = &self.item.info;
         let padding = usize::try_from(info.start.saturating_sub(offset)).unwrap_or(usize::MAX).min(chunk.len());
         *chunk = &chunk[padding..];
-        let at_least = match self.item.role {
-            Role::Scales => Some(0.0),
-            Role::Weights(_) => None,
-        };
+        let scales = self.item.role == Role::Scales;
         match &mut self.numbers {
-            Numbers::F32(buffer) => buffer.take(chunk, |value| at_least.is_none_or(|least| value >= least)),
-            Numbers::F16(buffer) => buffer.take(chunk, |_| true),
+            Numbers::F32(buffer) => buffer.take(chunk, |value| value.is_finite() && !(scales && value < 0.0)),
+            Numbers::F16(buffer) => buffer.take(chunk, f16::is_finite),
             Numbers::I8(buffer) => buffer.take(chunk, |_| true),
         }
         .map_err(|fault| match fault {
@@ -189,7 +186,7 @@ impl<T: Number> Buffer<T> {
     }
 
     /// Takes what belongs to the tensor from the front of the chunk, and says whether the tensor is complete.
-    fn take(&mut self, chunk: &mut &[u8], allowed: impl Fn(f32) -> bool) -> Result<bool, Fault> {
+    fn take(&mut self, chunk: &mut &[u8], usable: impl Fn(T) -> bool) -> Result<bool, Fault> {
         let first = self.values.len();
         if self.cut_bytes > 0 {
             let missing = &mut self.cut.as_mut()[self.cut_bytes..];
@@ -214,15 +211,14 @@ impl<T: Number> Buffer<T> {
             self.cut_bytes = cut.len();
             *chunk = others;
         }
-        let usable = |value: f32| value.is_finite() && allowed(value);
-        match self.values[first..].iter().position(|&value| !usable(value.into())) {
+        match self.values[first..].iter().position(|&value| !usable(value)) {
             Some(index) => Err(Fault::Number { index: first + index, value: self.values[first + index].into() }),
             None => Ok(self.values.len() == self.count),
         }
     }
 
-    /// Makes room for so many more numbers: all that will come where the file's length vouches for them, and otherwise as
-    /// many again as have come.
+    /// Makes room for so many more numbers: all that will come where the file's length vouches for them, and otherwise
+    /// as many again as have come.
     fn reserve(&mut self, more: usize) -> Result<(), Fault> {
         let needed = self.values.len() + more;
         if needed <= self.values.capacity() {

@@ -98,8 +98,8 @@ struct Data {
 }
 
 impl Loader {
-    /// Begins a model file of any family of the engine. `total_bytes` is its length, where it is known: what the file claims
-    /// is then held against it before memory is set aside.
+    /// Begins a model file of any family of the engine. `total_bytes` is its length, where it is known: what the file
+    /// claims is then held against it before memory is set aside.
     #[must_use]
     pub fn new(total_bytes: Option<u64>) -> Self {
         Self::with_families(total_bytes, FAMILIES)
@@ -115,9 +115,10 @@ impl Loader {
     /// Takes the next bytes of the file: any number of them, up to [`CHUNK_BYTES_LIMIT`].
     ///
     /// # Errors
-    /// [`Error::MalformedModel`] and [`Error::UnsupportedModel`] as soon as the bytes so far show it; a header or tensors
-    /// that go beyond `total_bytes`, and bytes after the end, are the former. [`Error::LimitExceeded`] where the chunk, the
-    /// file or something in it is too large, or memory does not suffice. [`Error::InvalidState`] after an earlier failure.
+    /// [`Error::MalformedModel`] and [`Error::UnsupportedModel`] as soon as the bytes so far show it; a header or
+    /// tensors that go beyond `total_bytes`, and bytes after the end, are the former. [`Error::LimitExceeded`] where
+    /// the chunk, the file or something in it is too large, or memory does not suffice. [`Error::InvalidState`] after
+    /// an earlier failure.
     pub fn write(&mut self, chunk: &[u8]) -> Result<(), Error> {
         let state = std::mem::replace(&mut self.state, State::Failed);
         if matches!(state, State::Failed) {
@@ -145,7 +146,7 @@ impl Loader {
         let incomplete = |expected_bytes| Err(Error::IncompleteModel { received_bytes, expected_bytes });
         let data = match self.state {
             State::Failed => return Err(failed_before()),
-            State::Header(_) => return incomplete(self.total_bytes),
+            State::Header(_) => return incomplete(self.total_bytes.filter(|&total| total > received_bytes)),
             State::Data(data) => data,
         };
         let expected_bytes = self.total_bytes.unwrap_or(data.end);
@@ -232,14 +233,15 @@ impl Loader {
 impl Data {
     fn new(prepared: Prepared, items: Vec<Item>, offset: u64, total_bytes: Option<u64>) -> Result<Self, Error> {
         let end = items.last().map_or(offset, |item| item.info.end());
-        if let Some(total) = total_bytes.filter(|&total| total > aligned(end)) {
-            return Err(trailing(aligned(end), total));
+        if total_bytes.is_some_and(|total| total > aligned(end)) {
+            return Err(trailing(aligned(end)));
         }
         let items = items.into_iter();
         Ok(Self { prepared, weights: Weights::default(), arriving: None, items, scales: None, offset, end })
     }
 
-    /// Takes bytes of the tensors. `trusted` says whether the sizes that the file gives were held against its real length.
+    /// Takes bytes of the tensors. `trusted` says whether the sizes that the file gives were held against its real
+    /// length.
     fn write(&mut self, mut chunk: &[u8], trusted: bool) -> Result<(), Error> {
         while !chunk.is_empty() {
             if self.arriving.is_none() {
@@ -262,15 +264,14 @@ impl Data {
     fn skip_end(&mut self, chunk: &[u8]) -> Result<(), Error> {
         self.offset += chunk.len() as u64;
         if self.offset > aligned(self.end) {
-            return Err(trailing(aligned(self.end), self.offset));
+            return Err(trailing(aligned(self.end)));
         }
         Ok(())
     }
 }
 
-fn trailing(end: u64, found: u64) -> Error {
-    let message = format!("the last tensor ends here, and the file goes on to byte {found} or beyond");
-    Error::MalformedModel { offset: end, message }
+fn trailing(end: u64) -> Error {
+    Error::MalformedModel { offset: end, message: "the file goes on after the end of its last tensor".to_owned() }
 }
 
 fn failed_before() -> Error {

@@ -56,8 +56,8 @@ pub(super) struct Item {
 /// Says what each tensor of the file is for, in the order of the file. `metadata_end` is where the tensor infos begin.
 ///
 /// # Errors
-/// [`Error::MalformedModel`], naming the tensor, where one is missing, not needed, or of a wrong shape or type, and where
-/// scales do not stand directly before their matrix.
+/// [`Error::MalformedModel`], naming the tensor, where one is missing, not needed, or of a wrong shape or type, and
+/// where scales do not stand directly before their matrix.
 pub(super) fn schedule(
     infos: Vec<TensorInfo>,
     specs: &[TensorSpec],
