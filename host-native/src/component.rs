@@ -19,6 +19,10 @@ const CLOCK_FUNCTION: &str = "now";
 /// A component file larger than this is refused unread: an engine has a few megabytes.
 const LARGEST_FILE_BYTES: u64 = 64 << 20;
 
+/// How all WebAssembly begins, and what then tells a component from a core module: version and layer.
+const MAGIC: &[u8] = b"\0asm";
+const CORE_MODULE: &[u8] = &[1, 0, 0, 0];
+
 static SIMD128: &[u8] = include_bytes!(env!("AURICLE_EMBEDDED_SIMD128"));
 static RELAXED_SIMD: &[u8] = include_bytes!(env!("AURICLE_EMBEDDED_RELAXED"));
 
@@ -65,6 +69,16 @@ impl Source {
                 Ok(bytes.into())
             }
         }
+    }
+}
+
+/// Tells what the bytes are instead of a component, where their beginning shows that already.
+pub(crate) fn check_beginning(bytes: &[u8]) -> Result<(), String> {
+    match bytes.strip_prefix(MAGIC) {
+        None if bytes.is_empty() => Err("it is empty".to_owned()),
+        None => Err("it does not begin as WebAssembly does".to_owned()),
+        Some(rest) if rest.starts_with(CORE_MODULE) => Err("it is a core module, and no component".to_owned()),
+        Some(_) => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::bindings::EnginePre;
 use crate::compile::{self, CacheFolder, CacheUse};
-use crate::component::{ComponentInfo, Source};
+use crate::component::{self, ComponentInfo, Source};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::flavour::Flavour;
@@ -214,7 +214,8 @@ impl EngineBuilder {
         let origin = source.origin();
         let bytes = source.bytes()?;
         let sha256 = Digest::of(&bytes);
-        let (compiled, cache) = compile::compile(&runtime, &bytes, sha256, &self.cache)
+        let (compiled, cache) = component::check_beginning(&bytes)
+            .and_then(|()| compile::compile(&runtime, &bytes, sha256, &self.cache))
             .map_err(|message| Error::ComponentInvalid { origin: origin.clone(), message })?;
 
         let component = ComponentInfo::read(origin, sha256, bytes.len(), &compiled);

@@ -18,7 +18,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The component file is not a WebAssembly component that can be compiled here.
-    #[error("{origin} is not a usable WebAssembly component: {message}; give one built by `cargo xtask build`")]
+    #[error("{origin}: not a usable WebAssembly component: {message}; give one built by `cargo xtask build`")]
     ComponentInvalid {
         /// Which component.
         origin: String,
@@ -27,7 +27,7 @@ pub enum Error {
     },
 
     /// The component asks for something that an engine must not have, such as files or the network.
-    #[error("{origin} imports `{import}`, and a speech engine may import nothing but the clock; do not trust it")]
+    #[error("{origin}: it imports `{import}`, and a speech engine may import nothing but the clock; do not trust it")]
     ComponentImports {
         /// Which component.
         origin: String,
@@ -37,7 +37,7 @@ pub enum Error {
 
     /// The component does not offer the contract that this library speaks.
     #[error(
-        "{origin} does not export `{export}` as this version needs it: {message}; give a component of this contract"
+        "{origin}: it does not export `{export}` as this version needs it: {message}; give a component of this contract"
     )]
     ComponentExports {
         /// Which component.
@@ -53,7 +53,7 @@ pub enum Error {
     Runtime(String),
 
     /// A file could not be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("{}: cannot be read: {source}; check the path and its permissions", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -78,7 +78,14 @@ pub enum Error {
     IncompleteModel(types::IncompleteModel),
 
     /// Something is larger than the engine or the model takes.
-    #[error("too large: {} (asked for {}, at most {} {})", .0.message, .0.requested, .0.allowed, unit(.0.limit))]
+    #[error(
+        "too large: {} ({}, and at most {} {}); {}",
+        .0.message,
+        .0.requested,
+        .0.allowed,
+        unit(.0.limit),
+        way_out(.0.limit)
+    )]
     LimitExceeded(types::LimitFault),
 
     /// A sample is not a usable number. No sample of the block was taken.
@@ -119,7 +126,7 @@ pub enum Error {
     },
 
     /// The engine trapped. Its instance is gone, and with it the model and all its sessions.
-    #[error("the engine trapped in `{call}`: {reason}; its model must be rebuilt or loaded again")]
+    #[error("the engine trapped in `{call}`: {reason}; rebuild the model or load it again, and please report this")]
     Trapped {
         /// The contract's function that was running.
         call: &'static str,
@@ -196,8 +203,11 @@ impl From<types::ContractError> for Error {
 
 fn incomplete(fault: &types::IncompleteModel) -> String {
     match fault.expected_bytes {
-        Some(expected) => format!("it has {} of {expected} bytes", fault.received_bytes),
-        None => format!("it ends after {} bytes", fault.received_bytes),
+        _ if fault.received_bytes == 0 => "it is empty".to_owned(),
+        Some(expected) if expected > fault.received_bytes => {
+            format!("it has {} of {expected} bytes", fault.received_bytes)
+        }
+        _ => format!("it ends after {} bytes", fault.received_bytes),
     }
 }
 
@@ -207,5 +217,15 @@ fn unit(limit: types::Limit) -> &'static str {
         L::ModelBytes | L::ChunkBytes | L::MemoryBytes => "bytes",
         L::ModelDimension => "elements",
         L::UtteranceSamples => "samples",
+    }
+}
+
+fn way_out(limit: types::Limit) -> &'static str {
+    use types::Limit as L;
+    match limit {
+        L::ModelBytes | L::ModelDimension => "use a smaller model",
+        L::ChunkBytes => "hand it over in smaller pieces",
+        L::MemoryBytes => "use a smaller model, or raise the limit",
+        L::UtteranceSamples => "cut the audio",
     }
 }

@@ -5,7 +5,10 @@
 mod engine_arguments;
 mod formats;
 mod info;
+mod input;
 mod models;
+mod output;
+mod report;
 mod transcribe;
 
 use std::process::ExitCode;
@@ -36,10 +39,7 @@ pub(crate) fn run() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Transcribe(arguments) => {
             if let Some(fault) = arguments.fault() {
-                let error = Arguments::command().error(ErrorKind::ArgumentConflict, fault);
-                // Where standard error cannot be written, the exit code still tells.
-                let _ = error.print();
-                return ExitCode::from(2);
+                return no_sense("transcribe", fault);
             }
             transcribe::run(&arguments)
         }
@@ -49,9 +49,21 @@ pub(crate) fn run() -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        Err(error) if report::is_broken_pipe(&error) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("auricle: {error:#}");
+            report::failure(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what is wrong with the arguments of a command, as clap does.
+fn no_sense(command: &str, fault: &str) -> ExitCode {
+    let mut all = Arguments::command();
+    // Gives the commands their full names, for the line on usage.
+    all.build();
+    let mut named = all.find_subcommand(command).cloned().unwrap_or(all);
+    // Where standard error cannot be written, the exit code still tells.
+    let _ = named.error(ErrorKind::ArgumentConflict, fault).print();
+    ExitCode::from(2)
 }

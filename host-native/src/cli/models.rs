@@ -12,6 +12,8 @@ use clap::{Args, Subcommand};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use super::report;
+
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArguments {
     #[command(subcommand)]
@@ -252,7 +254,7 @@ impl Reporter {
     fn line(&mut self, text: &str) {
         self.end_bar();
         if !self.quiet {
-            eprintln!("{text}");
+            report::line(text);
         }
     }
 

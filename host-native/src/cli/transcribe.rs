@@ -1,12 +1,10 @@
 //! `auricle transcribe`: files in, text out.
 
-use std::collections::HashMap;
-use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use auricle::audio::AudioReader;
 use auricle::models::DEFAULT_MODEL;
 use auricle::types::{Event, Limit, Segment, SessionOptions, Task};
@@ -16,13 +14,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::engine_arguments::EngineArguments;
 use super::formats::{Format, Transcript, TranscriptSegment, compression_ratio};
-use super::models;
-
-/// Standard input, as a file argument.
-const STDIN: &str = "-";
-
-/// So many steps are done between two turns of the spinner: a few hundredths of a second.
-const POLL_STEPS: u32 = 4;
+use super::output::Output;
+use super::{input, models, report};
 
 #[derive(Debug, Args)]
 pub(crate) struct TranscribeArguments {
@@ -44,7 +37,7 @@ pub(crate) struct TranscribeArguments {
     /// Write down the words, or their meaning in English
     #[arg(long, default_value = "transcribe", value_enum)]
     task: TaskArgument,
-    /// Print nothing but transcripts and errors
+    /// Print nothing but transcripts, warnings and errors
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
@@ -92,7 +85,7 @@ impl TranscribeArguments {
         if self.format == FormatArgument::All && self.output.is_none() {
             return Some("`all` formats cannot share standard output: name a folder with --output-dir");
         }
-        if self.files.iter().filter(|file| is_stdin(file)).count() > 1 {
+        if self.files.iter().filter(|file| input::is_stdin(file)).count() > 1 {
             return Some("standard input can be read only once: give `-` once");
         }
         None
@@ -109,25 +102,23 @@ impl TranscribeArguments {
 
 /// Transcribes all files and says whether every one went well.
 pub(crate) fn run(arguments: &TranscribeArguments) -> Result<bool> {
+    let mut output = Output::new(arguments.format.formats(), arguments.output.clone())?;
     let path = models::find_or_pull(&arguments.model, arguments.quiet)?;
     let engine = arguments.engine.engine()?;
-    let model = engine.load_model(&path).with_context(|| path.display().to_string())?;
+    let model = engine.load_model(&path).map_err(|error| at(&path.display().to_string(), error))?;
     let options = arguments.options(model.default_options());
-    let session = model.session(&options)?;
-    if let Some(folder) = &arguments.output {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    }
+    let session = model.session(&options).map_err(|error| option_fault(&arguments.model, error))?;
     let mut transcriber = Transcriber { model, options, session, quiet: arguments.quiet };
-    let mut output = Output::new(arguments);
     let mut all_went_well = true;
     for file in &arguments.files {
-        let done = transcriber.transcribe(file).and_then(|transcript| output.write(file, &transcript));
+        let done = output.check(file).and_then(|()| transcriber.transcribe(file));
+        let done = done.and_then(|transcript| output.write(file, &transcript));
         if let Err(error) = done {
-            if is_broken_pipe(&error) {
-                // Whoever reads standard output has had enough, as `head` does; there is nobody left to tell.
-                return Ok(false);
+            if report::is_broken_pipe(&error) {
+                // Whoever reads standard output has had enough: the other files need not be tried.
+                return Err(error);
             }
-            eprintln!("auricle: {error:#}");
+            report::failure(&error);
             all_went_well = false;
         }
     }
@@ -143,66 +134,51 @@ struct Transcriber {
 
 impl Transcriber {
     fn transcribe(&mut self, file: &Path) -> Result<Transcript> {
-        if self.model.is_lost() {
-            self.model.rebuild()?;
-            self.session = self.model.session(&self.options)?;
-        }
-        let name = display_name(file);
+        let name = input::display_name(file);
         let spinner = self.spinner(&name);
         let started = Instant::now();
-        self.session.reset()?;
-        let mut reader = if is_stdin(file) {
-            AudioReader::from_reader(Box::new(io::stdin()), Some(&name))?
-        } else {
-            AudioReader::open(file)?
-        };
-        let mut segments = Vec::new();
-        let mut samples = 0;
-        while let Some(block) = reader.next_block()? {
-            samples += block.len();
-            self.session.push_audio(&block).map_err(|error| self.explain(error, &name, samples - block.len()))?;
-        }
-        for warning in reader.warnings() {
-            eprintln!("auricle: {name}: {warning}");
-        }
-        self.session.finish()?;
-        loop {
-            let poll = self.session.poll(POLL_STEPS).with_context(|| name.clone())?;
-            segments.extend(poll.events.into_iter().filter_map(|event| match event {
-                Event::FinalSegment(segment) => Some(segment),
-                _ => None,
-            }));
-            if !poll.more {
-                break;
-            }
-            spinner.tick();
-        }
+        let mut reader = input::open(file)?;
+        self.start_over().map_err(|error| at(&name, error))?;
+        let (segments, samples) = self.listen(&mut reader, &name)?;
         spinner.finish_and_clear();
+        for warning in reader.warnings() {
+            report::line(format_args!("auricle: {name}: {warning}"));
+        }
         if !self.quiet {
-            let audio_s = seconds(samples as u64);
+            let audio_s = seconds(samples);
             let took_s = started.elapsed().as_secs_f64();
-            eprintln!("{name}: {audio_s:.2} s of audio in {took_s:.2} s ({:.1} × real time)", audio_s / took_s);
+            let speed = audio_s / took_s;
+            report::line(format_args!("{name}: {audio_s:.2} s of audio in {took_s:.2} s ({speed:.1} × real time)"));
         }
         Ok(transcript(segments))
     }
 
-    /// Says of an error what it means for the file; `before` samples of it went well.
-    fn explain(&self, error: Error, name: &str, before: usize) -> anyhow::Error {
-        match error {
-            Error::LimitExceeded(fault) if fault.limit == Limit::UtteranceSamples => anyhow::anyhow!(
-                "{name}: the recording is longer than {} s, which is all that this version takes at once: cut it, for \
-                 instance with ffmpeg -i INPUT -f segment -segment_time {} part%03d.wav",
-                seconds(fault.allowed),
-                seconds(fault.allowed),
-            ),
-            Error::InvalidAudio(fault) => anyhow::anyhow!(
-                "{name}: at {:.3} s, sample {}: {}",
-                seconds((before + fault.index as usize) as u64),
-                before + fault.index as usize,
-                fault.message
-            ),
-            other => anyhow::Error::new(other).context(name.to_owned()),
+    /// Makes the session new, and the model too where an earlier file has cost it its instance.
+    fn start_over(&mut self) -> auricle::Result<()> {
+        if self.model.is_lost() {
+            self.model.rebuild()?;
+            self.session = self.model.session(&self.options)?;
         }
+        self.session.reset()
+    }
+
+    /// Gives all segments of a recording, and how many samples it has at 16 kHz.
+    fn listen(&mut self, reader: &mut AudioReader, name: &str) -> Result<(Vec<Segment>, u64)> {
+        let mut segments = Vec::new();
+        let mut on_event = |event| {
+            if let Event::FinalSegment(segment) = event {
+                segments.push(segment);
+            }
+        };
+        let mut samples = 0;
+        while let Some(block) = reader.next_block()? {
+            self.session.push_audio(&block).map_err(|error| audio_fault(name, error, samples))?;
+            self.session.drain(&mut on_event).map_err(|error| at(name, error))?;
+            samples += block.len() as u64;
+        }
+        let ended = self.session.finish().and_then(|()| self.session.drain(&mut on_event));
+        ended.map_err(|error| at(name, error))?;
+        Ok((segments, samples))
     }
 
     fn spinner(&self, name: &str) -> ProgressBar {
@@ -215,6 +191,53 @@ impl Transcriber {
         }
         spinner.enable_steady_tick(Duration::from_millis(100));
         spinner
+    }
+}
+
+/// Puts the place before an error that does not name it.
+fn at(place: &str, error: Error) -> anyhow::Error {
+    match error {
+        error @ Error::Io { .. } => error.into(),
+        error => anyhow::Error::new(error).context(place.to_owned()),
+    }
+}
+
+/// Says of an option that was refused what it is on the command line.
+fn option_fault(model: &str, error: Error) -> anyhow::Error {
+    match error {
+        Error::UnsupportedOption(fault) => anyhow::anyhow!(
+            "{model}: --{}: {}; leave the option out, or name another model with --model",
+            fault.name,
+            fault.message
+        ),
+        Error::InvalidOption(fault) => {
+            anyhow::anyhow!("--{}: the value {}; correct it, or leave the option out", fault.name, fault.message)
+        }
+        error => at(model, error),
+    }
+}
+
+/// Says of audio that was refused what it means for the recording, `before` samples of which were taken.
+fn audio_fault(name: &str, error: Error, before: u64) -> anyhow::Error {
+    match error {
+        Error::LimitExceeded(fault) if fault.limit == Limit::UtteranceSamples => {
+            let longest_s = seconds(fault.allowed);
+            // ffmpeg cuts at the first packet at or after the time, so a part may be a little longer.
+            let part_s = (longest_s - 1.0).floor().max(1.0);
+            anyhow::anyhow!(
+                "{name}: the recording is longer than {longest_s} s, which is all that this version takes at once; cut \
+                 it, for instance with ffmpeg -i INPUT -f segment -segment_time {part_s} part%03d.wav"
+            )
+        }
+        Error::InvalidAudio(fault) => {
+            let sample = before + u64::from(fault.index);
+            anyhow::anyhow!(
+                "{name}: sample {sample}, at {:.3} s, {}; export the file again",
+                seconds(sample),
+                fault.message
+            )
+        }
+        error => at(name, error),
     }
 }
 
@@ -242,65 +265,6 @@ fn transcript(segments: Vec<Segment>) -> Transcript {
     Transcript { text: segments.iter().map(|segment| segment.text.as_str()).collect(), segments, language }
 }
 
-/// Where transcripts go.
-struct Output {
-    formats: Vec<Format>,
-    folder: Option<PathBuf>,
-    /// What was written in this run, and for which file.
-    written: HashMap<PathBuf, PathBuf>,
-}
-
-impl Output {
-    fn new(arguments: &TranscribeArguments) -> Self {
-        Self { formats: arguments.format.formats(), folder: arguments.output.clone(), written: HashMap::new() }
-    }
-
-    fn write(&mut self, file: &Path, transcript: &Transcript) -> Result<()> {
-        for &format in &self.formats {
-            let mut bytes = Vec::new();
-            format.write(transcript, &mut bytes)?;
-            let Some(folder) = &self.folder else {
-                // JSON ends without a line feed, by whisper's custom; on a shared stream the next one needs it.
-                if !bytes.ends_with(b"\n") {
-                    bytes.push(b'\n');
-                }
-                let mut out = io::stdout().lock();
-                out.write_all(&bytes).and_then(|()| out.flush()).context("cannot write to standard output")?;
-                continue;
-            };
-            let stem =
-                if is_stdin(file) { Path::new("stdin") } else { Path::new(file.file_stem().unwrap_or_default()) };
-            let mut path = folder.join(stem).into_os_string();
-            path.push(".");
-            path.push(format.extension());
-            let path = PathBuf::from(path);
-            if let Some(earlier) = self.written.get(&path) {
-                bail!(
-                    "{}: its transcript would replace that of {} in {}; use another folder for one of them",
-                    file.display(),
-                    earlier.display(),
-                    path.display()
-                );
-            }
-            fs::write(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
-            self.written.insert(path, file.to_owned());
-        }
-        Ok(())
-    }
-}
-
-fn is_stdin(file: &Path) -> bool {
-    file == Path::new(STDIN)
-}
-
-fn display_name(file: &Path) -> String {
-    if is_stdin(file) { "standard input".into() } else { file.display().to_string() }
-}
-
 fn seconds(samples: u64) -> f64 {
     samples as f64 / f64::from(SAMPLE_RATE_HZ)
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

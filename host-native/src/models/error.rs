@@ -198,6 +198,9 @@ impl ModelsError {
 }
 
 fn how_to_get(name: &str, in_catalog: bool, known: &[String]) -> String {
+    if Path::new(name).is_dir() {
+        return "It is a folder: name a .gguf file in it, or import it with `auricle models import`".to_owned();
+    }
     if in_catalog {
         // `NAME-f32` is a file of the model `NAME`.
         let with_quantization = Quantization::ALL.into_iter().find_map(|quantization| {

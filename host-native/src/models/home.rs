@@ -133,7 +133,8 @@ impl Home {
     /// [`ModelsError::NotInstalled`], whose message says how to get it.
     pub fn resolve(&self, name_or_path: &str) -> Result<PathBuf, ModelsError> {
         let path = Path::new(name_or_path);
-        if path.is_file() {
+        // A named pipe will do as well.
+        if path.exists() && !path.is_dir() {
             return Ok(path.to_owned());
         }
         let installed = self.installed()?;

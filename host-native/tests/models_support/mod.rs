@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test program uses a part of this module")]
 
+pub mod damage;
 pub mod gguf;
 pub mod hugging_face;
 pub mod ort;

@@ -1,0 +1,54 @@
+//! Arguments, sensible and not.
+
+use crate::run::{Bench, auricle, run};
+
+#[test]
+fn arguments_that_make_no_sense_are_refused_before_any_work() {
+    let cases: [(&[&str], &str); 6] = [
+        (&[], "required arguments were not provided"),
+        (&["-f", "all", "a.wav"], "name a folder with --output-dir"),
+        (&["-", "-"], "standard input can be read only once"),
+        (&["-f", "docx", "a.wav"], "possible values: txt, srt, vtt, tsv, json, all"),
+        (&["--task", "sing", "a.wav"], "possible values: transcribe, translate"),
+        (&["--flavour", "vanilla", "a.wav"], "possible values: simd128, relaxed-simd"),
+    ];
+    for (arguments, words) in cases {
+        let outcome = run(auricle().arg("transcribe").args(arguments));
+        assert_eq!((outcome.code, outcome.out.as_str()), (2, ""), "{outcome:?}");
+        assert!(outcome.err.contains(words), "{outcome:?}");
+        assert!(!outcome.err.contains("Usage:") || outcome.err.contains("Usage: auricle transcribe"), "{outcome:?}");
+    }
+}
+
+#[test]
+fn language_of_the_model_is_taken_with_any_region_and_others_are_refused_with_its_name() {
+    let bench = Bench::new();
+    let transcribe = |language: &str| {
+        let mut command = auricle();
+        command.args(["transcribe", "-q", "--language", language, "--model"]).arg(&bench.model).arg(bench.noise());
+        run(&mut command)
+    };
+    for language in ["en", "en-GB", "EN"] {
+        transcribe(language).assert_done(&[]);
+    }
+    transcribe("fr").assert_refused(&["tiny.gguf: --language: the model speaks en, not `fr`", "leave the option out"]);
+    transcribe("!").assert_refused(&["--language: the value is not a BCP 47 tag such as `en`"]);
+}
+
+#[test]
+fn translation_is_refused_by_a_model_that_only_transcribes() {
+    let bench = Bench::new();
+    let mut command = auricle();
+    command.args(["transcribe", "--task", "translate", "--model"]).arg(&bench.model).arg(bench.noise());
+    run(&mut command).assert_refused(&["tiny.gguf: --task: the model transcribes and does not translate", "--model"]);
+}
+
+#[test]
+fn model_that_is_not_there_is_refused_with_the_names_of_those_that_are() {
+    let bench = Bench::new();
+    for model in ["no-such-model", "folder/no-such-model.gguf", ""] {
+        bench.transcribe_with(model).assert_refused(&[&format!("`{model}`"), "Known models: moonshine-tiny-en"]);
+    }
+    let folder = bench.folder.path();
+    bench.transcribe_with(folder).assert_refused(&[&folder.display().to_string(), "It is a folder", ".gguf"]);
+}
