@@ -134,7 +134,11 @@ fn tensors_that_do_not_fit_the_model_are_refused_by_name() {
     };
     let refused = |bytes: Vec<u8>, words: &str| assert_refused(&bench, bytes, &["malformed at byte", name, words]);
     refused(damaged(&|tensors| tensors.retain(|tensor| tensor.name != name)), "there is no tensor");
-    refused(damaged(&|tensors| tensors.push(tiny::get(tensors, name).clone())), "twice");
+    let doubled = |tensors: &mut Vec<Tensor>| {
+        let twin = tiny::get(tensors, name).clone();
+        tensors.push(twin);
+    };
+    refused(damaged(&doubled), "twice");
     refused(
         damaged(&|tensors| tiny::get(tensors, name).shape = vec![4, 4]),
         "has the shape [4, 4], and [16] is needed",
