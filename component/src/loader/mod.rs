@@ -1,8 +1,10 @@
 //! A model file in, a model out: chunk by chunk, each tensor in its final form as soon as its last byte has come.
 //!
-//!     chunk ─► header (gguf) ─► plan (family) ─► schedule: the file's tensors held against the plan's
-//!                                                   │
-//!     chunk ─────────────────────────────────────► collect: the tensor that is arriving ─► weights ─► model
+//! ```text
+//! chunk ─► header (gguf) ─► plan (family) ─► schedule: the file's tensors held against the plan's
+//!                                               │
+//! chunk ─────────────────────────────────────► collect: the tensor that is arriving ─► weights ─► model
+//! ```
 //!
 //! Memory holds the finished tensors, the one that is arriving (once, in the form of its numbers), and what the caller
 //! holds of its chunk.
