@@ -119,7 +119,7 @@ impl Guest {
         let mut resolve = Resolve::default();
         let (package, _) = resolve.push_dir(folder.path()).expect("the contract is well formed");
         let world = resolve.select_world(&[package], Some("engine")).expect("the contract has its world");
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
             .expect("the module takes the contract's description");
         ComponentEncoder::default()
             .module(&module)
