@@ -92,7 +92,7 @@ impl Session {
         if !matches!(self.state, State::Listening) {
             return Err(Error::InvalidState("audio after `finish`: `reset` the session or open another".into()));
         }
-        if let Some(index) = block.iter().position(|sample| !(sample.abs() <= SAMPLE_MAGNITUDE_MAX)) {
+        if let Some(index) = block.iter().position(|sample| !is_audio(*sample)) {
             let sample = block[index];
             let message = if sample.is_finite() {
                 format!("is {sample}, and samples are nominally from -1 to 1: scale the audio")
@@ -210,6 +210,11 @@ impl Session {
         self.events.push_back(Event::EndOfStream(self.pushed_samples));
         self.state = State::Ended;
     }
+}
+
+/// Whether a sample is a number of a magnitude that audio has; not a number is not.
+fn is_audio(sample: f32) -> bool {
+    sample.abs() <= SAMPLE_MAGNITUDE_MAX
 }
 
 fn out_of_memory(samples: usize) -> Error {

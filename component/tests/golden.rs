@@ -80,8 +80,11 @@ fn load(quantization: &str) -> Option<Rc<MoonshineModel>> {
     LOADED.with(|loaded| loaded.borrow_mut().take())
 }
 
-/// The reference outputs, by clip, each with its samples.
-fn golden() -> Option<Vec<(String, Vec<f32>, Map<String, Value>)>> {
+/// A clip's name, its samples, and the reference's outputs for it.
+type Clip = (String, Vec<f32>, Map<String, Value>);
+
+/// The reference outputs, clip by clip.
+fn golden() -> Option<Vec<Clip>> {
     let path = beside("../../shared/golden/moonshine-tiny-en.json");
     if !found(&path) {
         return None;

@@ -121,9 +121,9 @@ fn every_rate_gives_the_length_that_it_lasts() {
 #[test]
 fn zero_samples_are_no_blocks_and_no_error() {
     for rate_hz in [16_000, 44_100] {
-        assert_eq!(Wav { rate_hz, ..Wav::default() }.samples(), []);
+        assert!(Wav { rate_hz, ..Wav::default() }.samples().is_empty());
         let with_trailer = Wav { rate_hz, after_data: chunk(b"LIST", b"INFO"), ..Wav::default() };
-        assert_eq!(with_trailer.samples(), []);
+        assert!(with_trailer.samples().is_empty());
     }
 }
 
@@ -133,7 +133,7 @@ fn one_sample_and_ten_milliseconds_are_read() {
     assert_eq!(Wav { rate_hz: 44_100, ..Wav::of_i16(&[100; 441]) }.samples().len(), 160);
     assert_eq!(Wav { rate_hz: 8_000, ..Wav::of_i16(&[100]) }.samples().len(), 2);
     // A single sample at 48 kHz lasts a third of one at 16 kHz, which rounds to none.
-    assert_eq!(Wav { rate_hz: 48_000, ..Wav::of_i16(&[100]) }.samples(), []);
+    assert!(Wav { rate_hz: 48_000, ..Wav::of_i16(&[100]) }.samples().is_empty());
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Builds the component: core module by cargo, component by wit-component, and a check that it is sealed.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -74,14 +73,14 @@ pub(crate) fn install_target() -> Result<()> {
     Ok(())
 }
 
-/// Builds every flavour and gives the components' paths.
-pub(crate) fn build_all() -> Result<Vec<PathBuf>> {
+/// Builds every flavour.
+pub(crate) fn build_all() -> Result<()> {
     install_target()?;
-    Flavour::ALL.into_iter().map(build).collect()
+    Flavour::ALL.into_iter().try_for_each(build)
 }
 
 /// Builds one flavour into `target/component`.
-fn build(flavour: Flavour) -> Result<PathBuf> {
+fn build(flavour: Flavour) -> Result<()> {
     check(&mut flavour.cargo(&["build", "--quiet"]))?;
     let module = target_dir().join(TARGET).join("guest").join("auricle_component.wasm");
     let mut module = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
@@ -103,5 +102,5 @@ fn build(flavour: Flavour) -> Result<PathBuf> {
         std::fs::write(&path, &component).with_context(|| format!("writing {}", path.display()))?;
     }
     eprintln!("{}: {} bytes", path.display(), component.len());
-    Ok(path)
+    Ok(())
 }

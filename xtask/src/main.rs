@@ -7,7 +7,7 @@ mod seal;
 mod test;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
@@ -33,12 +33,13 @@ enum Task {
     Test,
 }
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     match Arguments::parse().task {
-        Task::Build => component::build_all().map(drop),
-        Task::Run { arguments } => run::run(&arguments),
-        Task::Test => test::test(),
+        Task::Build => component::build_all()?,
+        Task::Run { arguments } => return run::run(&arguments),
+        Task::Test => test::test()?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The workspace's folder.

@@ -114,13 +114,13 @@ impl Config {
                 config.max_tokens_per_second
             )));
         }
-        if config.width % config.heads != 0 {
+        if !config.width.is_multiple_of(config.heads) {
             return Err(Error::UnsupportedModel(format!(
                 "{} channels cannot be split over {} heads",
                 config.width, config.heads
             )));
         }
-        if config.rope_dimensions > config.head_size() || config.rope_dimensions % 2 != 0 {
+        if config.rope_dimensions > config.head_size() || !config.rope_dimensions.is_multiple_of(2) {
             return Err(Error::UnsupportedModel(format!(
                 "`moonshine.rope.dimension_count` is {}, and must be even and at most the head size, {}",
                 config.rope_dimensions,
