@@ -25,7 +25,7 @@ fn files_that_are_no_whole_model_are_refused_with_the_place() {
     let whole = fs::read(&bench.model).unwrap();
     let data = damage::data_offset(&whole);
     assert_refused(&bench, b"", &["the model file is incomplete: it is empty", "get the rest"]);
-    assert_refused(&bench, b"GGU", &["incomplete: it ends after 3 bytes"]);
+    assert_refused(&bench, b"GGU", &["malformed at byte 0", "the file ends at byte 3"]);
     assert_refused(&bench, b"Once upon a time there was a model.", &["malformed at byte 0", "it is no GGUF file"]);
     assert_refused(&bench, b"lmgg\x01\0\0\0\0", &["malformed at byte 0", "get another copy"]);
     for cut in [4, 8, 20, 24, 100, 2_000, data / 2, data - 1, data, data + 1, whole.len() - 1] {
