@@ -290,7 +290,7 @@ mod simd {
     #[allow(unsafe_code)] // For `load`; the lengths are asserted once, before the loop.
     fn dot_tile<const ROWS: usize>(rows: &[u8], channels: &[i8]) -> [[i32; CHANNEL_TILE]; ROWS] {
         let stride = channels.len() / CHANNEL_TILE;
-        assert!(rows.len() == ROWS * stride && channels.len() == CHANNEL_TILE * stride && stride % LANES == 0);
+        assert!(rows.len() == ROWS * stride && channels.len() == CHANNEL_TILE * stride && stride.is_multiple_of(LANES));
         let mut sum = [[i32x4_splat(0); CHANNEL_TILE]; ROWS];
         let mut column = 0;
         while column < stride {

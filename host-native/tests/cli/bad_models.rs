@@ -135,8 +135,8 @@ fn tensors_that_do_not_fit_the_model_are_refused_by_name() {
     let refused = |bytes: Vec<u8>, words: &str| assert_refused(&bench, bytes, &["malformed at byte", name, words]);
     refused(damaged(&|tensors| tensors.retain(|tensor| tensor.name != name)), "there is no tensor");
     let doubled = |tensors: &mut Vec<Tensor>| {
-        let copy = tiny::get(tensors, name).clone();
-        tensors.push(copy);
+        let twin = tiny::get(tensors, name).clone();
+        tensors.push(twin);
     };
     refused(damaged(&doubled), "twice");
     refused(
