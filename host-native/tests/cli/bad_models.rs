@@ -34,7 +34,7 @@ fn files_that_are_no_whole_model_are_refused_with_the_place() {
         assert_refused(&bench, &whole[..cut], words);
     }
     let longer = [&whole[..], &[0; 64]].concat();
-    assert_refused(&bench, longer, &["malformed at byte", "the last tensor ends here"]);
+    assert_refused(&bench, longer, &["malformed at byte", "the file goes on after"]);
 }
 
 #[test]
