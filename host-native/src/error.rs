@@ -78,14 +78,7 @@ pub enum Error {
     IncompleteModel(types::IncompleteModel),
 
     /// Something is larger than the engine or the model takes.
-    #[error(
-        "too large: {} ({}, and at most {} {}); {}",
-        .0.message,
-        .0.requested,
-        .0.allowed,
-        unit(.0.limit),
-        way_out(.0.limit)
-    )]
+    #[error("{}", too_large(.0))]
     LimitExceeded(types::LimitFault),
 
     /// A sample is not a usable number. No sample of the block was taken.
@@ -211,21 +204,20 @@ fn incomplete(fault: &types::IncompleteModel) -> String {
     }
 }
 
-fn unit(limit: types::Limit) -> &'static str {
+fn too_large(fault: &types::LimitFault) -> String {
     use types::Limit as L;
-    match limit {
-        L::ModelBytes | L::ChunkBytes | L::MemoryBytes => "bytes",
-        L::ModelDimension => "elements",
-        L::UtteranceSamples => "samples",
-    }
-}
-
-fn way_out(limit: types::Limit) -> &'static str {
-    use types::Limit as L;
-    match limit {
-        L::ModelBytes | L::ModelDimension => "use a smaller model",
-        L::ChunkBytes => "hand it over in smaller pieces",
-        L::MemoryBytes => "use a smaller model, or raise the limit",
-        L::UtteranceSamples => "cut the audio",
-    }
+    let types::LimitFault { limit, allowed, requested, message } = fault;
+    let another = "use a smaller model, or another copy where this one is damaged";
+    let (unit, way_out) = match limit {
+        L::MemoryBytes => {
+            return format!(
+                "not enough memory: {message} ({requested} bytes); use a smaller model, or raise the limit"
+            );
+        }
+        L::ModelBytes => ("bytes", another),
+        L::ModelDimension => ("elements", another),
+        L::ChunkBytes => ("bytes", "hand it over in smaller pieces"),
+        L::UtteranceSamples => ("samples", "cut the audio"),
+    };
+    format!("too large: {message}: {requested}, and at most {allowed} {unit} can be taken; {way_out}")
 }

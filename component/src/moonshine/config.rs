@@ -25,6 +25,8 @@ pub const SAMPLE_RATE_HZ: u32 = 16_000;
 const WIDTH_MAX: u32 = 16_384;
 const BLOCKS_MAX: u32 = 256;
 const VOCABULARY_MAX: u32 = 1 << 20;
+/// Several times what any speech holds, written in single bytes; keeps the decoder from going on for ever.
+const TOKENS_PER_SECOND_MAX: f32 = 100.0;
 /// Ten minutes: attention over more would not fit in memory.
 const UTTERANCE_SAMPLES_MAX: u32 = 600 * SAMPLE_RATE_HZ;
 
@@ -104,6 +106,12 @@ impl Config {
         if rate != SAMPLE_RATE_HZ {
             return Err(Error::UnsupportedModel(format!(
                 "it hears audio at {rate} Hz, and only 16000 Hz is supported"
+            )));
+        }
+        if config.max_tokens_per_second > TOKENS_PER_SECOND_MAX {
+            return Err(Error::UnsupportedModel(format!(
+                "`moonshine.max_tokens_per_second` is {}, and at most {TOKENS_PER_SECOND_MAX} can be",
+                config.max_tokens_per_second
             )));
         }
         if !config.width.is_multiple_of(config.heads) {

@@ -68,7 +68,7 @@ fn trap_costs_one_file_and_is_told_with_the_call() {
 fn engine_that_promises_work_and_does_none_is_not_waited_for() {
     let bench = Bench::new();
     // Of a poll: no events, no steps, and more to do.
-    let idle = "(i32.store8 (i32.const 6160) (i32.const 1)) (i32.const 6144)";
+    let idle = "(i32.store8 (i32.const 6164) (i32.const 1)) (i32.const 6144)";
     let outcome = bench.transcribe_by(&Guest::silent().with("[method]session.poll-transcript", idle).build());
     assert_eq!(outcome.code, 1, "{outcome:?}");
     assert!(outcome.err.contains("noise.wav: the engine failed: it says that there is work left"), "{outcome:?}");
