@@ -66,6 +66,7 @@ fn wasi(engine: &Engine) -> wasmtime::Result<Linker<Process>> {
             SUCCESS
         },
     )?;
+    linker.func_wrap(name, "fd_fdstat_get", |_: i32, _: i32| BADF)?;
     linker.func_wrap(name, "fd_prestat_get", |_: i32, _: i32| BADF)?;
     linker.func_wrap(name, "proc_exit", |mut caller: Caller<'_, Process>, code: i32| -> wasmtime::Result<()> {
         caller.data_mut().exit_code = Some(code);
