@@ -1,6 +1,10 @@
 //! The loops in which the time is spent, each beside its naive reference.
 
+pub mod activation;
+pub mod attention;
 pub mod int8;
+mod lanes;
+pub mod norm;
 
 #[cfg(test)]
 pub(crate) mod testing {

@@ -1,15 +1,16 @@
 //! One token at a time: pre-norm transformer layers with causal self-attention, cross-attention and a gated feed-forward.
 
-use candle_core::{D, Tensor};
+use candle_core::Tensor;
 
 use super::config::Config;
 use super::encoder::{Attention, biased};
 use crate::error::Error;
-use crate::nn::attention::{KvCache, split_heads};
+use crate::kernels::activation::silu;
+use crate::kernels::attention::KvCache;
 use crate::nn::linear::Linear;
 use crate::nn::norm::LayerNorm;
 use crate::nn::rope::RotaryEmbedding;
-use crate::nn::with_slice;
+use crate::nn::{attend, matrix, remember, with_slice};
 use crate::weights::Weights;
 
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub struct DecoderState {
     /// Keys and values of the encoder states, per layer.
     cross: Vec<KvCache>,
     /// Keys and values of the tokens so far, per layer.
-    past: Vec<Option<KvCache>>,
+    past: Vec<KvCache>,
     /// Tokens so far.
     position: usize,
 }
@@ -53,12 +54,12 @@ impl Decoder {
     /// # Errors
     /// [`Error::Internal`] where one is missing.
     pub fn new(config: &Config, weights: &mut Weights) -> Result<Self, Error> {
-        let epsilon = f64::from(config.layer_norm_epsilon);
+        let epsilon = config.layer_norm_epsilon;
         let mut layers = Vec::with_capacity(config.decoder_blocks);
         for block in 0..config.decoder_blocks {
             let root = format!("model.decoder.layers.{block}");
             let mut norm = |name: &str| -> Result<LayerNorm, Error> {
-                Ok(LayerNorm::new(weights.take_plain(&format!("{root}.{name}.weight"))?, epsilon))
+                LayerNorm::new(&weights.take_plain(&format!("{root}.{name}.weight"))?, epsilon)
             };
             layers.push(Layer {
                 self_norm: norm("input_layernorm")?,
@@ -73,29 +74,31 @@ impl Decoder {
         Ok(Self {
             embedding: Linear::new(weights.take_matrix("model.decoder.embed_tokens.weight")?, None)?,
             layers,
-            norm: LayerNorm::new(weights.take_plain("model.decoder.norm.weight")?, epsilon),
+            norm: LayerNorm::new(&weights.take_plain("model.decoder.norm.weight")?, epsilon)?,
             rope: RotaryEmbedding::new(config.rope_dimensions, config.rope_base),
             heads: config.heads,
             head_size: config.head_size(),
         })
     }
 
-    /// Computes the cross-attention's keys and values, once an utterance, from encoder states `[frames, width]`.
+    /// Computes the cross-attention's keys and values, once an utterance, from encoder states `[frames, width]`, and makes
+    /// room for `max_tokens` steps.
     ///
     /// # Errors
     /// [`Error::Internal`] where the shapes do not fit.
-    pub fn begin(&self, encoded: &Tensor) -> Result<DecoderState, Error> {
+    pub fn begin(&self, encoded: &Tensor, max_tokens: usize) -> Result<DecoderState, Error> {
         let cross = self
             .layers
             .iter()
             .map(|layer| {
-                Ok(KvCache {
-                    keys: split_heads(&layer.cross_attention.key.forward(encoded)?, self.heads)?,
-                    values: split_heads(&layer.cross_attention.value.forward(encoded)?, self.heads)?,
-                })
+                let mut cache = KvCache::with_capacity(self.heads, self.head_size, encoded.dims()[0]);
+                let attention = &layer.cross_attention;
+                remember(&mut cache, &attention.key.forward(encoded)?, &attention.value.forward(encoded)?)?;
+                Ok(cache)
             })
             .collect::<Result<Vec<_>, Error>>()?;
-        let past = self.layers.iter().map(|_| None).collect();
+        let empty = KvCache::with_capacity(self.heads, self.head_size, max_tokens);
+        let past = vec![empty; self.layers.len()];
         Ok(DecoderState { cross, past, position: 0 })
     }
 
@@ -109,18 +112,21 @@ impl Decoder {
             let attention = &layer.self_attention;
             let normal = layer.self_norm.forward(&x)?;
             let rotate = |x: Tensor| self.rope.forward(&x, self.head_size, state.position);
-            let keys = split_heads(&rotate(attention.key.forward(&normal)?)?, self.heads)?;
-            let values = split_heads(&attention.value.forward(&normal)?, self.heads)?;
-            let cache = past.insert(KvCache::append(past.as_ref(), keys, values)?);
-            x = (x + attention.output.forward(&cache.attend(&rotate(attention.query.forward(&normal)?)?)?)?)?;
+            remember(past, &rotate(attention.key.forward(&normal)?)?, &attention.value.forward(&normal)?)?;
+            let queries = rotate(attention.query.forward(&normal)?)?;
+            x = (x + attention.output.forward(&attend(&queries, past)?)?)?;
 
             let attention = &layer.cross_attention;
             let queries = attention.query.forward(&layer.cross_norm.forward(&x)?)?;
-            x = (x + attention.output.forward(&cross.attend(&queries)?)?)?;
+            x = (x + attention.output.forward(&attend(&queries, cross)?)?)?;
 
             let expanded = layer.expand.forward(&layer.feed_forward_norm.forward(&x)?)?;
-            let halves = expanded.chunk(2, D::Minus1)?;
-            let gated = (&halves[0] * halves[1].silu()?)?;
+            let width = layer.contract.inputs();
+            let gated = with_slice(&expanded, |expanded| {
+                let (values, gates) = expanded.split_at(width);
+                values.iter().zip(gates).map(|(value, &gate)| value * silu(gate)).collect()
+            })?;
+            let gated = matrix(gated, 1, width)?;
             x = (x + layer.contract.forward(&gated)?)?;
         }
         state.position += 1;

@@ -4,10 +4,12 @@ use candle_core::Tensor;
 
 use super::config::Config;
 use crate::error::Error;
-use crate::nn::attention::{KvCache, split_heads};
+use crate::kernels::activation::gelu;
+use crate::kernels::attention::KvCache;
 use crate::nn::linear::Linear;
 use crate::nn::norm::LayerNorm;
 use crate::nn::rope::RotaryEmbedding;
+use crate::nn::{activate, attend, remember};
 use crate::weights::Weights;
 
 /// The four projections of an attention.
@@ -74,12 +76,12 @@ impl Encoder {
     /// # Errors
     /// [`Error::Internal`] where one is missing.
     pub fn new(config: &Config, weights: &mut Weights) -> Result<Self, Error> {
-        let epsilon = f64::from(config.layer_norm_epsilon);
+        let epsilon = config.layer_norm_epsilon;
         let mut layers = Vec::with_capacity(config.encoder_blocks);
         for block in 0..config.encoder_blocks {
             let root = format!("model.encoder.layers.{block}");
             let mut norm = |name: &str| -> Result<LayerNorm, Error> {
-                Ok(LayerNorm::new(weights.take_plain(&format!("{root}.{name}.weight"))?, epsilon))
+                LayerNorm::new(&weights.take_plain(&format!("{root}.{name}.weight"))?, epsilon)
             };
             layers.push(Layer {
                 attention_norm: norm("input_layernorm")?,
@@ -91,7 +93,7 @@ impl Encoder {
         }
         Ok(Self {
             layers,
-            norm: LayerNorm::new(weights.take_plain("model.encoder.layer_norm.weight")?, epsilon),
+            norm: LayerNorm::new(&weights.take_plain("model.encoder.layer_norm.weight")?, epsilon)?,
             rope: RotaryEmbedding::new(config.rope_dimensions, config.rope_base),
             heads: config.heads,
             head_size: config.head_size(),
@@ -112,14 +114,13 @@ impl Encoder {
         let layer = &self.layers[index];
         let normal = layer.attention_norm.forward(x)?;
         let keys = self.rope.forward(&layer.attention.key.forward(&normal)?, self.head_size, 0)?;
-        let cache = KvCache {
-            keys: split_heads(&keys, self.heads)?,
-            values: split_heads(&layer.attention.value.forward(&normal)?, self.heads)?,
-        };
+        let values = layer.attention.value.forward(&normal)?;
+        let mut cache = KvCache::with_capacity(self.heads, self.head_size, x.dims()[0]);
+        remember(&mut cache, &keys, &values)?;
         let queries = self.rope.forward(&layer.attention.query.forward(&normal)?, self.head_size, 0)?;
-        let x = (x + layer.attention.output.forward(&cache.attend(&queries)?)?)?;
+        let x = (x + layer.attention.output.forward(&attend(&queries, &cache)?)?)?;
         let normal = layer.feed_forward_norm.forward(&x)?;
-        let x = (&x + layer.contract.forward(&layer.expand.forward(&normal)?.gelu_erf()?)?)?;
+        let x = (&x + layer.contract.forward(&activate(&layer.expand.forward(&normal)?, gelu)?)?)?;
         if index + 1 == self.layers.len() { self.norm.forward(&x) } else { Ok(x) }
     }
 

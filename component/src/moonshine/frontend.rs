@@ -8,9 +8,10 @@ use candle_core::Tensor;
 
 use super::config::{CONV1_STRIDE, CONV2_STRIDE, CONV3_STRIDE, Config};
 use crate::error::Error;
+use crate::kernels::activation::{gelu, tanh};
 use crate::nn::linear::{Linear, window_count};
 use crate::nn::norm::GroupNorm;
-use crate::nn::with_slice;
+use crate::nn::{activate, with_slice};
 use crate::weights::{Matrix, Weights};
 
 /// The front end's weights.
@@ -44,12 +45,12 @@ impl FrontEnd {
     /// # Errors
     /// [`Error::Internal`] where there are fewer samples than one frame takes.
     pub fn forward(&self, samples: &[f32]) -> Result<Tensor, Error> {
-        let x = self.conv1.forward_windows(samples, CONV1_STRIDE)?.tanh()?;
+        let x = self.conv1.forward_windows(samples, CONV1_STRIDE)?;
+        let x = activate(&x, tanh)?;
         let x = self.group_norm.forward(&x)?;
-        let x = with_slice(&x, |x| self.conv2.forward_windows(x, CONV2_STRIDE * self.width))??.gelu_erf()?;
+        let x = activate(&with_slice(&x, |x| self.conv2.forward_windows(x, CONV2_STRIDE * self.width))??, gelu)?;
         let channels = self.conv2.outputs();
-        let x = with_slice(&x, |x| self.conv3.forward_windows(x, CONV3_STRIDE * channels))??.gelu_erf()?;
-        Ok(x)
+        activate(&with_slice(&x, |x| self.conv3.forward_windows(x, CONV3_STRIDE * channels))??, gelu)
     }
 
     /// Multiply-accumulate operations for so many samples.

@@ -148,7 +148,8 @@ impl Utterance for MoonshineUtterance {
             }
             Work::CrossAttention { encoded } => {
                 let cost = decoder.begin_multiply_adds(encoded.dims()[0]);
-                let state = meter.measure(Stage::CrossAttention, cost, || decoder.begin(&encoded))?;
+                let state =
+                    meter.measure(Stage::CrossAttention, cost, || decoder.begin(&encoded, self.max_tokens + 1))?;
                 Work::Decoder { state, last: tokenizer.bos(), hypothesis: Hypothesis::default() }
             }
             Work::Decoder { mut state, last, mut hypothesis } => {
