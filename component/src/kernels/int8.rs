@@ -130,7 +130,7 @@ impl Int8Matrix {
     }
 
     /// Turns the integer products of one row with a tile of channels into outputs.
-    #[inline]
+    #[inline(always)]
     fn finish(
         &self,
         activations: &Int8Rows,
@@ -142,8 +142,8 @@ impl Int8Matrix {
     ) {
         let zero = activations.zeros[row];
         let scale = activations.scales[row];
-        let sums = &self.sums[channel..][..CHANNEL_TILE];
-        let scales = &self.scales[channel..][..CHANNEL_TILE];
+        let sums = self.sums[channel..].first_chunk::<CHANNEL_TILE>().expect("rows are padded to whole tiles");
+        let scales = self.scales[channel..].first_chunk::<CHANNEL_TILE>().expect("rows are padded to whole tiles");
         let tile: [f32; CHANNEL_TILE] =
             std::array::from_fn(|i| (dots[i] - zero * sums[i]) as f32 * (scale * scales[i]) + bias[i]);
         let out = &mut out[row * self.rows + channel..(row + 1) * self.rows];
@@ -231,17 +231,30 @@ fn quantize_row(from: &[f32], to: &mut [u8]) -> (f32, i32) {
     }
     let inverse = ACTIVATION_MAX / range;
     let zero = (-low * inverse).round_ties_even();
-    for (to, &x) in to.iter_mut().zip(from) {
-        *to = ((x * inverse).round_ties_even() + zero).clamp(0.0, ACTIVATION_MAX) as u8;
+    let (to, padding) = to.split_at_mut(from.len());
+    padding.fill(0);
+    let (from, rest) = from.as_chunks::<LANES>();
+    let (to, to_rest) = to.as_chunks_mut::<LANES>();
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = quantize_chunk(from, inverse, zero);
+    }
+    for (to, &x) in to_rest.iter_mut().zip(rest) {
+        *to = quantize_value(x, inverse, zero);
     }
     (range / ACTIVATION_MAX, zero as i32)
+}
+
+/// The quantized value of `x`.
+#[inline(always)]
+fn quantize_value(x: f32, inverse: f32, zero: f32) -> u8 {
+    ((x * inverse).round_ties_even() + zero).clamp(0.0, ACTIVATION_MAX) as u8
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd {
     use core::arch::wasm32::*;
 
-    use super::{CHANNEL_TILE, LANES};
+    use super::{ACTIVATION_MAX, CHANNEL_TILE, LANES};
 
     /// Loads 16 bytes at `offset` of `bytes`.
     ///
@@ -312,6 +325,26 @@ mod simd {
         dot_tile::<2>(rows, channels)
     }
 
+    /// [`super::quantize_value`] of 16 values.
+    #[inline(always)]
+    #[allow(unsafe_code)] // There is no safe load or store of a vector; the arrays' types keep both in bounds.
+    pub(super) fn quantize_chunk(from: &[f32; LANES], inverse: f32, zero: f32) -> [u8; LANES] {
+        let (inverse, zero) = (f32x4_splat(inverse), f32x4_splat(zero));
+        let quarter = |i: usize| {
+            // SAFETY: quarter `i` of four is 16 readable bytes, and the load takes any alignment.
+            let x = unsafe { v128_load(from.as_ptr().add(4 * i).cast()) };
+            let rounded = f32x4_add(f32x4_nearest(f32x4_mul(x, inverse)), zero);
+            // Narrowing clamps below at 0 only, and not above at 127.
+            i32x4_trunc_sat_f32x4(f32x4_pmin(rounded, f32x4_splat(ACTIVATION_MAX)))
+        };
+        let low = i16x8_narrow_i32x4(quarter(0), quarter(1));
+        let high = i16x8_narrow_i32x4(quarter(2), quarter(3));
+        let mut to = [0; LANES];
+        // SAFETY: the array is 16 writable bytes, and the store takes any alignment.
+        unsafe { v128_store(to.as_mut_ptr().cast(), u8x16_narrow_i16x8(low, high)) };
+        to
+    }
+
     pub(super) fn dot_1x4(row: &[u8], channels: &[i8]) -> [i32; CHANNEL_TILE] {
         let [sum] = dot_tile::<1>(row, channels);
         sum
@@ -320,7 +353,12 @@ mod simd {
 
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod scalar {
-    use super::CHANNEL_TILE;
+    use super::{CHANNEL_TILE, LANES, quantize_value};
+
+    /// [`quantize_value`] of 16 values.
+    pub(super) fn quantize_chunk(from: &[f32; LANES], inverse: f32, zero: f32) -> [u8; LANES] {
+        from.map(|x| quantize_value(x, inverse, zero))
+    }
 
     pub(super) fn dot_2x4(rows: &[u8], channels: &[i8]) -> [[i32; CHANNEL_TILE]; 2] {
         let (a, b) = rows.split_at(rows.len() / 2);
@@ -336,13 +374,13 @@ mod scalar {
 }
 
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-use scalar::{dot_1x4, dot_2x4};
+use scalar::{dot_1x4, dot_2x4, quantize_chunk};
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-use simd::{dot_1x4, dot_2x4};
+use simd::{dot_1x4, dot_2x4, quantize_chunk};
 
 #[cfg(test)]
 mod tests {
-    use super::{Int8Matrix, Int8Rows};
+    use super::{Int8Matrix, Int8Rows, quantize_value};
     use crate::kernels::testing::Noise;
 
     /// Rows, columns and output channels around every boundary of the tiles, and the shapes of Moonshine Tiny.
@@ -381,6 +419,23 @@ mod tests {
                 matrix.multiply_reference(&activations, bias, &mut naive);
                 let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
                 assert_eq!(bits(&fast), bits(&naive), "{rows} × {columns} × {channels}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_quantized_alike_in_vectors_and_one_by_one() {
+        let mut noise = Noise::new(17);
+        for columns in [1, 15, 16, 17, 100] {
+            let row: Vec<f32> = noise.take(columns).iter().map(|x| x * 5.0 + 1.0).collect();
+            let quantized = Int8Rows::quantize(&row, 1, columns, columns);
+            let low = row.iter().copied().fold(0.0f32, f32::min);
+            let range = row.iter().copied().fold(0.0f32, f32::max) - low;
+            let (inverse, zero) = (127.0 / range, (-low * (127.0 / range)).round_ties_even());
+            for (&x, &is) in row.iter().zip(quantized.row(0)) {
+                assert_eq!(is, quantize_value(x, inverse, zero));
+                let back = (f32::from(is) - zero) * quantized.scales[0];
+                assert!((back - x).abs() <= 1.01 * range / 127.0, "{x} came back as {back}");
             }
         }
     }

@@ -7,7 +7,7 @@ use super::encoder::{Attention, biased};
 use crate::error::Error;
 use crate::kernels::activation::silu;
 use crate::kernels::attention::KvCache;
-use crate::nn::linear::Linear;
+use crate::nn::linear::{Linear, project};
 use crate::nn::norm::LayerNorm;
 use crate::nn::rope::RotaryEmbedding;
 use crate::nn::{attend, matrix, remember, with_slice};
@@ -93,7 +93,8 @@ impl Decoder {
             .map(|layer| {
                 let mut cache = KvCache::with_capacity(self.heads, self.head_size, encoded.dims()[0]);
                 let attention = &layer.cross_attention;
-                remember(&mut cache, &attention.key.forward(encoded)?, &attention.value.forward(encoded)?)?;
+                let [keys, values] = project([&attention.key, &attention.value], encoded)?;
+                remember(&mut cache, &keys, &values)?;
                 Ok(cache)
             })
             .collect::<Result<Vec<_>, Error>>()?;
@@ -112,8 +113,9 @@ impl Decoder {
             let attention = &layer.self_attention;
             let normal = layer.self_norm.forward(&x)?;
             let rotate = |x: Tensor| self.rope.forward(&x, self.head_size, state.position);
-            remember(past, &rotate(attention.key.forward(&normal)?)?, &attention.value.forward(&normal)?)?;
-            let queries = rotate(attention.query.forward(&normal)?)?;
+            let [queries, keys, values] = project([&attention.query, &attention.key, &attention.value], &normal)?;
+            remember(past, &rotate(keys)?, &values)?;
+            let queries = rotate(queries)?;
             x = (x + attention.output.forward(&attend(&queries, past)?)?)?;
 
             let attention = &layer.cross_attention;

@@ -6,7 +6,7 @@ use super::config::Config;
 use crate::error::Error;
 use crate::kernels::activation::gelu;
 use crate::kernels::attention::KvCache;
-use crate::nn::linear::Linear;
+use crate::nn::linear::{Linear, project};
 use crate::nn::norm::LayerNorm;
 use crate::nn::rope::RotaryEmbedding;
 use crate::nn::{activate, attend, remember};
@@ -113,12 +113,13 @@ impl Encoder {
     pub fn forward_layer(&self, index: usize, x: &Tensor) -> Result<Tensor, Error> {
         let layer = &self.layers[index];
         let normal = layer.attention_norm.forward(x)?;
-        let keys = self.rope.forward(&layer.attention.key.forward(&normal)?, self.head_size, 0)?;
-        let values = layer.attention.value.forward(&normal)?;
+        let Attention { query, key, value, output } = &layer.attention;
+        let [queries, keys, values] = project([query, key, value], &normal)?;
+        let keys = self.rope.forward(&keys, self.head_size, 0)?;
         let mut cache = KvCache::with_capacity(self.heads, self.head_size, x.dims()[0]);
         remember(&mut cache, &keys, &values)?;
-        let queries = self.rope.forward(&layer.attention.query.forward(&normal)?, self.head_size, 0)?;
-        let x = (x + layer.attention.output.forward(&attend(&queries, &cache)?)?)?;
+        let queries = self.rope.forward(&queries, self.head_size, 0)?;
+        let x = (x + output.forward(&attend(&queries, &cache)?)?)?;
         let normal = layer.feed_forward_norm.forward(&x)?;
         let x = (&x + layer.contract.forward(&activate(&layer.expand.forward(&normal)?, gelu)?)?)?;
         if index + 1 == self.layers.len() { self.norm.forward(&x) } else { Ok(x) }

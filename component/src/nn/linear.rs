@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor};
 
 use super::{matrix, with_slice};
 use crate::error::Error;
-use crate::kernels::int8::Int8Rows;
+use crate::kernels::int8::{Int8Matrix, Int8Rows};
 use crate::weights::Matrix;
 
 /// F16 weights are widened so many output channels at a time, so that they never stand in memory as F32 all at once.
@@ -57,8 +57,8 @@ impl Linear {
     /// # Errors
     /// [`Error::Internal`] where the shapes do not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let (rows, inputs) = x.dims2()?;
-        with_slice(x, |x| self.forward_rows(x, rows, inputs))?
+        let [y] = project([self], x)?;
+        Ok(y)
     }
 
     /// One output row per window: window `i` is the [`Linear::inputs`] values from `x[i · step]` on, so that a
@@ -67,27 +67,28 @@ impl Linear {
     /// # Errors
     /// [`Error::Internal`] where the shapes do not fit.
     pub fn forward_windows(&self, x: &[f32], step: usize) -> Result<Tensor, Error> {
-        let windows = window_count(x.len(), self.inputs(), step);
-        self.forward_rows(x, windows, step)
+        let (inputs, windows) = (self.inputs(), window_count(x.len(), self.inputs(), step));
+        match &self.weight {
+            Matrix::Int8(weight) => self.int8_product(weight, &Int8Rows::quantize(x, windows, inputs, step)),
+            Matrix::Float(weight) => {
+                let mut stretches = Vec::with_capacity(windows * inputs);
+                (0..windows).for_each(|window| stretches.extend_from_slice(&x[window * step..][..inputs]));
+                self.float_product(weight, &matrix(stretches, windows, inputs)?)
+            }
+        }
     }
 
-    /// One output row for each of `rows` stretches of [`Linear::inputs`] values, which begin `step` values apart.
-    fn forward_rows(&self, x: &[f32], rows: usize, step: usize) -> Result<Tensor, Error> {
-        let (outputs, inputs) = self.shape();
-        match &self.weight {
-            Matrix::Int8(weight) => {
-                let mut out = vec![0.0; rows * outputs];
-                weight.multiply(&Int8Rows::quantize(x, rows, inputs, step), self.bias.as_deref(), &mut out);
-                matrix(out, rows, outputs)
-            }
-            Matrix::Float(weight) => {
-                let stretches = (0..rows).flat_map(|row| &x[row * step..][..inputs]).copied().collect();
-                let y = float_product(&matrix(stretches, rows, inputs)?, weight)?;
-                match &self.bias {
-                    Some(bias) => Ok(y.broadcast_add(&Tensor::new(bias.as_slice(), y.device())?)?),
-                    None => Ok(y),
-                }
-            }
+    fn int8_product(&self, weight: &Int8Matrix, x: &Int8Rows) -> Result<Tensor, Error> {
+        let mut out = vec![0.0; x.rows() * weight.rows()];
+        weight.multiply(x, self.bias.as_deref(), &mut out);
+        matrix(out, x.rows(), weight.rows())
+    }
+
+    fn float_product(&self, weight: &Tensor, x: &Tensor) -> Result<Tensor, Error> {
+        let y = float_product(x, weight)?;
+        match &self.bias {
+            Some(bias) => Ok(y.broadcast_add(&Tensor::new(bias.as_slice(), y.device())?)?),
+            None => Ok(y),
         }
     }
 
@@ -110,6 +111,29 @@ impl Linear {
             }
         }
     }
+}
+
+/// What each of several layers makes of the same input `[rows, in]`, which is quantized once for all of them.
+///
+/// # Errors
+/// [`Error::Internal`] where the shapes do not fit.
+pub fn project<const LAYERS: usize>(layers: [&Linear; LAYERS], x: &Tensor) -> Result<[Tensor; LAYERS], Error> {
+    let (rows, inputs) = x.dims2()?;
+    let mut quantized = None;
+    let mut outputs = Vec::with_capacity(LAYERS);
+    for layer in layers {
+        outputs.push(match &layer.weight {
+            Matrix::Float(weight) => layer.float_product(weight, x)?,
+            Matrix::Int8(weight) => {
+                let rows = match &quantized {
+                    Some(rows) => rows,
+                    None => quantized.insert(with_slice(x, |x| Int8Rows::quantize(x, rows, inputs, inputs))?),
+                };
+                layer.int8_product(weight, rows)?
+            }
+        });
+    }
+    outputs.try_into().map_err(|_| Error::Internal("an output for every layer".into()))
 }
 
 /// `x · Wᵀ` for weights of F32 or F16.
