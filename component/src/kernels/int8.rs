@@ -247,7 +247,7 @@ fn quantize_row(from: &[f32], to: &mut [u8]) -> (f32, i32) {
 /// The quantized value of `x`.
 #[inline(always)]
 fn quantize_value(x: f32, inverse: f32, zero: f32) -> u8 {
-    ((x * inverse).round_ties_even() + zero).clamp(0.0, ACTIVATION_MAX) as u8
+    (x * inverse + zero).round_ties_even().clamp(0.0, ACTIVATION_MAX) as u8
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -333,7 +333,7 @@ mod simd {
         let quarter = |i: usize| {
             // SAFETY: quarter `i` of four is 16 readable bytes, and the load takes any alignment.
             let x = unsafe { v128_load(from.as_ptr().add(4 * i).cast()) };
-            let rounded = f32x4_add(f32x4_nearest(f32x4_mul(x, inverse)), zero);
+            let rounded = f32x4_nearest(f32x4_add(f32x4_mul(x, inverse), zero));
             // Narrowing clamps below at 0 only, and not above at 127.
             i32x4_trunc_sat_f32x4(f32x4_pmin(rounded, f32x4_splat(ACTIVATION_MAX)))
         };
