@@ -14,7 +14,7 @@ const EXP_MAX: f32 = 88.722_83;
 #[must_use]
 pub fn exp(x: f32) -> f32 {
     // ln 2 in two parts, the first exact in few bits, so that k · LN2_HIGH has no rounding.
-    const LN2_HIGH: f32 = 0.693_359_375;
+    const LN2_HIGH: f32 = 355.0 / 512.0;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let clamped = if x < EXP_MIN { EXP_MIN } else { x };
     let clamped = if clamped > EXP_MAX { EXP_MAX } else { clamped };
@@ -45,7 +45,7 @@ pub fn tanh(x: f32) -> f32 {
     let p = p * square + 2.063_909_6e-2;
     let p = p * square - 5.373_971_5e-2;
     let p = p * square + 1.333_144_2e-1;
-    let p = p * square - 3.333_328_2e-1;
+    let p = p * square - 3.333_328e-1;
     let small = p * square * x + x;
     let magnitude = x.abs();
     let large = 1.0 - 2.0 / (exp(2.0 * magnitude) + 1.0);
