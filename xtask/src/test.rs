@@ -37,13 +37,16 @@ pub(crate) fn test() -> Result<()> {
     check(&mut pull)?;
 
     step("tests");
+    let guests: Vec<_> = Flavour::ALL
+        .into_iter()
+        .map(|flavour| {
+            let variable = format!("AURICLE_GUEST_TESTS_{}", flavour.name().to_uppercase());
+            Ok((variable, guest_tests(flavour)?))
+        })
+        .collect::<Result<_>>()?;
     for package in PACKAGES {
         let mut tests = cargo(&["test", "--release", "--no-fail-fast", "--package", package]);
-        tests.env("AURICLE_HOME", &home);
-        for flavour in Flavour::ALL {
-            tests.env(format!("AURICLE_GUEST_TESTS_{}", flavour.name().to_uppercase()), guest_tests(flavour)?);
-        }
-        check(&mut tests)?;
+        check(tests.env("AURICLE_HOME", &home).envs(guests.iter().cloned()))?;
     }
     Ok(())
 }
