@@ -1,11 +1,12 @@
 //! Attention of many heads over keys and values, a few queries at a time: the whole score matrix never stands in memory.
 //!
-//! Keys lie transposed, one row per dimension, so that the scores of neighbouring frames are computed side by side.
+//! Keys and values lie in the order in which the loops read them, a head after the other. Keys lie transposed in tiles of
+//! neighbouring frames, whose scores are computed side by side. What pads the last tile is zero and weighs nothing.
 
 use super::activation::exp;
 use super::lanes::F32x4;
 
-/// Scores are computed for so many frames at once.
+/// Frames that are handled at once, in each iteration of the inner loops.
 const FRAME_TILE: usize = 8;
 /// Queries that share each load of a key or a value.
 const QUERY_TILE: usize = 4;
@@ -22,9 +23,9 @@ pub struct KvCache {
     frames: usize,
     /// Frames there is room for; a multiple of [`FRAME_TILE`].
     capacity: usize,
-    /// `[heads, head_size, capacity]`.
+    /// `[heads, capacity / FRAME_TILE, head_size, FRAME_TILE]`.
     keys: Vec<f32>,
-    /// `[capacity, heads, padded_size]`.
+    /// `[heads, capacity, padded_size]`.
     values: Vec<f32>,
 }
 
@@ -35,7 +36,7 @@ impl KvCache {
         let capacity = capacity.next_multiple_of(FRAME_TILE);
         let padded_size = head_size.next_multiple_of(4);
         let keys = vec![0.0; heads * head_size * capacity];
-        let values = vec![0.0; capacity * heads * padded_size];
+        let values = vec![0.0; heads * padded_size * capacity];
         Self { heads, head_size, padded_size, frames: 0, capacity, keys, values }
     }
 
@@ -54,13 +55,17 @@ impl KvCache {
         assert_eq!(keys.len(), values.len(), "a value for every key");
         for (key, value) in keys.chunks_exact(channels).zip(values.chunks_exact(channels)) {
             assert!(self.frames < self.capacity, "room was made for all frames");
-            for (row, &key) in self.keys.chunks_exact_mut(self.capacity).zip(key) {
-                row[self.frames] = key;
+            let (tile, lane) = (self.frames / FRAME_TILE, self.frames % FRAME_TILE);
+            let keys = self.keys.chunks_exact_mut(self.head_size * self.capacity);
+            for (keys, key) in keys.zip(key.chunks_exact(self.head_size)) {
+                let (rows, _) = keys[tile * self.head_size * FRAME_TILE..].as_chunks_mut::<FRAME_TILE>();
+                for (row, &key) in rows.iter_mut().zip(key) {
+                    row[lane] = key;
+                }
             }
-            let width = self.heads * self.padded_size;
-            let to = &mut self.values[self.frames * width..][..width];
-            for (to, from) in to.chunks_exact_mut(self.padded_size).zip(value.chunks_exact(self.head_size)) {
-                to[..self.head_size].copy_from_slice(from);
+            let values = self.values.chunks_exact_mut(self.padded_size * self.capacity);
+            for (values, value) in values.zip(value.chunks_exact(self.head_size)) {
+                values[self.frames * self.padded_size..][..self.head_size].copy_from_slice(value);
             }
             self.frames += 1;
         }
@@ -74,61 +79,79 @@ impl KvCache {
         assert!(self.frames > 0 && queries.len() == out.len(), "frames to attend to, and an output for every query");
         let channels = self.heads * self.head_size;
         let mut scores = vec![0.0; QUERY_TILE * self.capacity];
-        let block = QUERY_TILE * channels;
-        let whole = queries.len() / block * block;
-        for (queries, out) in queries[..whole].chunks_exact(block).zip(out[..whole].chunks_exact_mut(block)) {
-            self.attend_rows::<QUERY_TILE>(queries, out, &mut scores);
-        }
-        let rest = out[whole..].chunks_exact_mut(channels);
-        for (query, out) in queries[whole..].chunks_exact(channels).zip(rest) {
-            self.attend_rows::<1>(query, out, &mut scores);
+        // Head by head, so that a head's keys and values stay in the cache for all queries.
+        for head in 0..self.heads {
+            let mut query = 0;
+            while query + QUERY_TILE <= queries.len() / channels {
+                self.attend_rows::<QUERY_TILE>(head, query, queries, out, &mut scores);
+                query += QUERY_TILE;
+            }
+            for query in query..queries.len() / channels {
+                self.attend_rows::<1>(head, query, queries, out, &mut scores);
+            }
         }
     }
 
-    /// [`KvCache::attend`] for `ROWS` queries. `scores` is room for `ROWS · capacity` values.
-    fn attend_rows<const ROWS: usize>(&self, queries: &[f32], out: &mut [f32], scores: &mut [f32]) {
+    /// One head's part of `ROWS` queries from `first` on. `scores` is room for `ROWS · capacity` values.
+    fn attend_rows<const ROWS: usize>(
+        &self,
+        head: usize,
+        first: usize,
+        queries: &[f32],
+        out: &mut [f32],
+        scores: &mut [f32],
+    ) {
         let channels = self.heads * self.head_size;
+        let start = |row: usize| (first + row) * channels + head * self.head_size;
+        let queries: [&[f32]; ROWS] = std::array::from_fn(|row| &queries[start(row)..][..self.head_size]);
+        self.score::<ROWS>(head, queries, scores);
         let scale = 1.0 / (self.head_size as f32).sqrt();
-        for head in 0..self.heads {
-            let first = head * self.head_size;
-            let queries: [&[f32]; ROWS] =
-                std::array::from_fn(|row| &queries[row * channels + first..][..self.head_size]);
-            self.score::<ROWS>(head, queries, scores);
-            let sums: [f32; ROWS] =
-                std::array::from_fn(|row| exponentials(&mut scores[row * self.capacity..][..self.frames], scale));
-            for dimension in (0..self.padded_size).step_by(4 * VALUE_TILE) {
-                let tile = match (self.padded_size - dimension) / 4 {
-                    1 => self.weigh::<ROWS, 1>(head, dimension, scores),
-                    2 => self.weigh::<ROWS, 2>(head, dimension, scores),
-                    _ => self.weigh::<ROWS, VALUE_TILE>(head, dimension, scores),
-                };
-                for row in 0..ROWS {
-                    let out = &mut out[row * channels + first..][..self.head_size];
-                    for (out, value) in out[dimension..].iter_mut().zip(tile[row].as_flattened()) {
-                        *out = value / sums[row];
-                    }
+        let sums: [f32; ROWS] = std::array::from_fn(|row| {
+            let (frames, padding) = scores[row * self.capacity..][..self.used()].split_at_mut(self.frames);
+            padding.fill(0.0);
+            exponentials(frames, scale)
+        });
+        for dimension in (0..self.padded_size).step_by(4 * VALUE_TILE) {
+            let tile = match (self.padded_size - dimension) / 4 {
+                1 => self.weigh::<ROWS, 1>(head, dimension, scores),
+                2 => self.weigh::<ROWS, 2>(head, dimension, scores),
+                _ => self.weigh::<ROWS, VALUE_TILE>(head, dimension, scores),
+            };
+            for row in 0..ROWS {
+                let out = &mut out[start(row)..][..self.head_size];
+                for (out, value) in out[dimension..].iter_mut().zip(tile[row].as_flattened()) {
+                    *out = value / sums[row];
                 }
             }
         }
+    }
+
+    /// Frames in whole tiles.
+    fn used(&self) -> usize {
+        self.frames.next_multiple_of(FRAME_TILE)
     }
 
     /// Products of `ROWS` queries with every key of a head, in rows of `capacity`.
     #[inline]
     fn score<const ROWS: usize>(&self, head: usize, queries: [&[f32]; ROWS], scores: &mut [f32]) {
-        let keys = &self.keys[head * self.head_size * self.capacity..][..self.head_size * self.capacity];
-        for frame in (0..self.frames).step_by(FRAME_TILE) {
+        let keys = &self.keys[head * self.head_size * self.capacity..][..self.head_size * self.used()];
+        for (tile, keys) in keys.chunks_exact(self.head_size * FRAME_TILE).enumerate() {
+            let (keys, _) = keys.as_chunks::<FRAME_TILE>();
             let mut sums = [[F32x4::splat(0.0); 2]; ROWS];
-            for (dimension, row) in keys.chunks_exact(self.capacity).enumerate() {
-                let tile = row[frame..].first_chunk::<FRAME_TILE>().expect("the capacity is whole tiles");
-                let [low, high] = halves(tile);
-                for (sums, query) in sums.iter_mut().zip(&queries) {
-                    let query = F32x4::splat(query[dimension]);
-                    sums[0] = sums[0].add_product(query, low);
-                    sums[1] = sums[1].add_product(query, high);
+            let (quads, rest) = keys.as_chunks::<4>();
+            // Four dimensions an iteration: the host may check its deadline in each.
+            for (quad, keys) in quads.iter().enumerate() {
+                let queries: [&[f32; 4]; ROWS] =
+                    std::array::from_fn(|row| queries[row][4 * quad..].first_chunk().expect("a query for every key"));
+                for (dimension, keys) in keys.iter().enumerate() {
+                    add_scores(&mut sums, keys, queries.map(|query| query[dimension]));
                 }
             }
+            for (dimension, keys) in (4 * quads.len()..).zip(rest) {
+                add_scores(&mut sums, keys, queries.map(|query| query[dimension]));
+            }
             for (row, sums) in sums.iter().enumerate() {
-                let to = &mut scores[row * self.capacity + frame..][..FRAME_TILE];
+                let to = &mut scores[row * self.capacity + tile * FRAME_TILE..][..FRAME_TILE];
                 to.copy_from_slice([sums[0].to_array(), sums[1].to_array()].as_flattened());
             }
         }
@@ -143,15 +166,18 @@ impl KvCache {
         scores: &[f32],
     ) -> [[[f32; 4]; VALUE_TILE]; ROWS] {
         let mut sums = [[F32x4::splat(0.0); VECTORS]; ROWS];
-        let first = head * self.padded_size + dimension;
-        let width = self.heads * self.padded_size;
-        let rows: [&[f32]; ROWS] = std::array::from_fn(|row| &scores[row * self.capacity..][..self.frames]);
-        for (frame, values) in self.values.chunks_exact(width).take(self.frames).enumerate() {
-            let (values, _) = values[first..].as_chunks::<4>();
-            let values: [F32x4; VECTORS] = std::array::from_fn(|i| F32x4::load(&values[i]));
-            for (sums, row) in sums.iter_mut().zip(&rows) {
-                let weight = F32x4::splat(row[frame]);
-                *sums = std::array::from_fn(|i| sums[i].add_product(weight, values[i]));
+        let values = &self.values[head * self.padded_size * self.capacity..][..self.padded_size * self.used()];
+        for (tile, values) in values.chunks_exact(self.padded_size * FRAME_TILE).enumerate() {
+            let weights: [&[f32; FRAME_TILE]; ROWS] = std::array::from_fn(|row| {
+                scores[row * self.capacity + tile * FRAME_TILE..].first_chunk().expect("scores in whole tiles")
+            });
+            for (frame, values) in values.chunks_exact(self.padded_size).enumerate().take(FRAME_TILE) {
+                let (values, _) = values[dimension..].as_chunks::<4>();
+                let values: [F32x4; VECTORS] = std::array::from_fn(|i| F32x4::load(&values[i]));
+                for (sums, weights) in sums.iter_mut().zip(&weights) {
+                    let weight = F32x4::splat(weights[frame]);
+                    *sums = std::array::from_fn(|i| sums[i].add_product(weight, values[i]));
+                }
             }
         }
         let mut out = [[[0.0; 4]; VALUE_TILE]; ROWS];
@@ -164,9 +190,15 @@ impl KvCache {
     }
 }
 
-fn halves(tile: &[f32; FRAME_TILE]) -> [F32x4; 2] {
-    let (quarters, _) = tile.as_chunks::<4>();
-    [F32x4::load(&quarters[0]), F32x4::load(&quarters[1])]
+/// Adds one dimension's products to the scores of a tile.
+#[inline(always)]
+fn add_scores<const ROWS: usize>(sums: &mut [[F32x4; 2]; ROWS], keys: &[f32; FRAME_TILE], queries: [f32; ROWS]) {
+    let (quarters, _) = keys.as_chunks::<4>();
+    let (low, high) = (F32x4::load(&quarters[0]), F32x4::load(&quarters[1]));
+    for (sums, query) in sums.iter_mut().zip(queries) {
+        let query = F32x4::splat(query);
+        *sums = [sums[0].add_product(query, low), sums[1].add_product(query, high)];
+    }
 }
 
 /// Turns scores into e^(scale · (score − largest)), in place, and gives their sum.

@@ -54,10 +54,8 @@ fn dot_tile<const ROWS: usize>(rows: &[u8], channels: &[i8]) -> [[i32; CHANNEL_T
     let stride = channels.len() / CHANNEL_TILE;
     assert!(rows.len() == ROWS * stride && channels.len() == CHANNEL_TILE * stride && stride.is_multiple_of(LANES));
     let mut sum = [[i32x4_splat(0); CHANNEL_TILE]; ROWS];
-    let mut column = 0;
-    while column < stride {
-        // SAFETY: `column + LANES <= stride`, since both are multiples of `LANES`, and the slices hold `ROWS` and
-        // `CHANNEL_TILE` rows of `stride` bytes.
+    let mut add = |column: usize| {
+        // SAFETY: `column + LANES <= stride`, and the slices hold `ROWS` and `CHANNEL_TILE` rows of `stride` bytes.
         unsafe {
             let w: [v128; CHANNEL_TILE] = std::array::from_fn(|i| load(channels, i * stride + column));
             for (row, sum) in sum.iter_mut().enumerate() {
@@ -65,7 +63,16 @@ fn dot_tile<const ROWS: usize>(rows: &[u8], channels: &[i8]) -> [[i32; CHANNEL_T
                 *sum = std::array::from_fn(|i| dot(q, w[i], sum[i]));
             }
         }
-        column += LANES;
+    };
+    // Two vectors an iteration: the host may check its deadline in each.
+    let mut column = 0;
+    while column + 2 * LANES <= stride {
+        add(column);
+        add(column + LANES);
+        column += 2 * LANES;
+    }
+    if column < stride {
+        add(column);
     }
     sum.map(sums)
 }
