@@ -45,7 +45,9 @@ pub(crate) fn test() -> Result<()> {
         })
         .collect::<Result<_>>()?;
     for package in PACKAGES {
-        let mut tests = cargo(&["test", "--release", "--no-fail-fast", "--package", package]);
+        // With the output of tests that pass: figures that they measure, and what they skip.
+        let arguments = ["test", "--release", "--no-fail-fast", "--package", package, "--", "--show-output"];
+        let mut tests = cargo(&arguments);
         check(tests.env("AURICLE_HOME", &home).envs(guests.iter().cloned()))?;
     }
     Ok(())
