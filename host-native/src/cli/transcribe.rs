@@ -10,7 +10,7 @@ use auricle::models::DEFAULT_MODEL;
 use auricle::types::{Event, Limit, Segment, SessionOptions, Task};
 use auricle::{Error, Model, SAMPLE_RATE_HZ, Session};
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 use super::engine_arguments::EngineArguments;
 use super::formats::{Format, Transcript, TranscriptSegment, compression_ratio};
@@ -185,7 +185,8 @@ impl Transcriber {
         if self.quiet || !io::stderr().is_terminal() {
             return ProgressBar::hidden();
         }
-        let spinner = ProgressBar::new_spinner().with_message(name.to_owned());
+        // Cleared also where an error ends the transcription.
+        let spinner = ProgressBar::new_spinner().with_message(name.to_owned()).with_finish(ProgressFinish::AndClear);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
             spinner.set_style(style);
         }
