@@ -47,9 +47,12 @@ pub trait Model {
     /// Begins to transcribe one utterance: mono samples at 16 000 Hz, at most
     /// [`ModelTraits::longest_segment_samples`] of them. No work is done yet.
     ///
+    /// `draft` is the tokens that an earlier hypothesis of the same audio had, without start and end; empty for none. It
+    /// changes nothing in the result: the more of it is right, the sooner the result is there.
+    ///
     /// # Errors
     /// [`Error::Internal`] where the samples cannot be taken.
-    fn begin(self: Rc<Self>, samples: Vec<f32>) -> Result<Box<dyn Utterance>, Error>;
+    fn begin(self: Rc<Self>, samples: Vec<f32>, draft: Vec<u32>) -> Result<Box<dyn Utterance>, Error>;
 }
 
 /// What a family knows of its model without loading it again.

@@ -187,7 +187,7 @@ impl Session {
                     self.end();
                 } else {
                     let samples = std::mem::take(&mut self.samples);
-                    self.state = State::Transcribing(Rc::clone(&self.model).begin(samples)?);
+                    self.state = State::Transcribing(Rc::clone(&self.model).begin(samples, Vec::new())?);
                     self.events.push_back(Event::SpeechStarted(0));
                 }
             }

@@ -8,15 +8,18 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use auricle_component::error::Error;
-use auricle_component::family::{Family, Hypothesis, Model, Plan, Progress};
+use auricle_component::family::{Family, Hypothesis, Model, Plan, Progress, Token};
 use auricle_component::gguf::Metadata;
 use auricle_component::loader::Loader;
-use auricle_component::metrics::Meter;
+use auricle_component::metrics::{Meter, Stage};
 use auricle_component::moonshine::config::Config;
 use auricle_component::moonshine::{Moonshine, MoonshineModel};
 use auricle_component::tokenizer::Tokenizer;
 use auricle_component::weights::{TensorSpec, Weights};
 use serde_json::{Map, Value};
+
+/// Channels of the encoder's states.
+const WIDTH: usize = 288;
 
 thread_local! {
     static LOADED: RefCell<Option<Rc<MoonshineModel>>> = const { RefCell::new(None) };
@@ -109,11 +112,17 @@ fn samples(path: &Path) -> Vec<f32> {
 }
 
 fn transcribe(model: &Rc<MoonshineModel>, samples: &[f32]) -> Hypothesis {
-    let mut utterance = Rc::clone(model).begin(samples.to_vec()).expect("samples are taken");
+    transcribe_with_draft(model, samples, Vec::new()).0
+}
+
+/// The hypothesis and how many steps the decoder took.
+fn transcribe_with_draft(model: &Rc<MoonshineModel>, samples: &[f32], draft: Vec<u32>) -> (Hypothesis, u64) {
+    let mut utterance = Rc::clone(model).begin(samples.to_vec(), draft).expect("samples are taken");
     let mut meter = Meter::new(|| 0);
     loop {
         if let Progress::Done(hypothesis) = utterance.step(&mut meter).expect("a step") {
-            return hypothesis;
+            let decoder = meter.stages().find(|(stage, _)| *stage == Stage::Decoder).expect("the decoder ran");
+            return (hypothesis, decoder.1.steps);
         }
     }
 }
@@ -128,7 +137,8 @@ fn f32_agrees_with_the_reference_in_states_tokens_and_log_probabilities() {
     for (name, samples, clip) in clips {
         assert_eq!(samples.len() as u64, clip["samples"].as_u64().expect("a count"), "{name}");
 
-        let states = model.encode(&samples).and_then(|states| Ok(states.to_vec2::<f32>()?)).expect("states");
+        let states = model.encode(&samples).expect("states");
+        let states: Vec<&[f32]> = states.chunks_exact(WIDTH).collect();
         assert_eq!(states.len() as u64, clip["frames"].as_u64().expect("a count"), "{name}");
         for (key, row) in [("first", 0), ("middle", states.len() / 2), ("last", states.len() - 1)] {
             for (&is, want) in states[row].iter().zip(numbers(&clip[&format!("encoder_{key}_row_first8")])) {
@@ -136,7 +146,7 @@ fn f32_agrees_with_the_reference_in_states_tokens_and_log_probabilities() {
             }
         }
         let count = states.len() * states[0].len();
-        let rms = (states.iter().flatten().map(|&x| f64::from(x).powi(2)).sum::<f64>() / count as f64).sqrt();
+        let rms = (states.iter().copied().flatten().map(|&x| f64::from(x).powi(2)).sum::<f64>() / count as f64).sqrt();
         assert!((rms - clip["encoder_rms"].as_f64().expect("a number")).abs() < 1e-4, "{name}: {rms}");
 
         let tokens = transcribe(&model, &samples).tokens;
@@ -165,6 +175,38 @@ fn f16_and_q8_give_the_text_of_the_reference() {
                 "{name}, {quantization}"
             );
             assert!(!hypothesis.hit_token_rate, "{name}, {quantization}");
+        }
+    }
+}
+
+#[test]
+fn a_draft_however_wrong_gives_the_bits_of_plain_decoding_in_fewer_steps_the_more_of_it_is_right() {
+    for quantization in ["q8", "f32"] {
+        let (Some(clips), Some(model)) = (golden(), load(quantization)) else { return };
+        for (name, samples, _) in clips.into_iter().take(2) {
+            let (plain, plain_steps) = transcribe_with_draft(&model, &samples, Vec::new());
+            let ids: Vec<u32> = plain.tokens.iter().map(|token| token.id).collect();
+            let bits = |hypothesis: &Hypothesis| -> Vec<(u32, u32, u32)> {
+                let token = |t: &Token| (t.id, t.log_probability.to_bits(), t.entropy.to_bits());
+                hypothesis.tokens.iter().map(token).collect()
+            };
+            assert_eq!(plain_steps, ids.len() as u64 + 1, "a step a token, and one for the end");
+            for wrong in (0..=ids.len()).step_by(if quantization == "q8" { 1 } else { 6 }) {
+                let mut draft = ids.clone();
+                if let Some(token) = draft.get_mut(wrong) {
+                    *token = (*token + 1) % 32_768;
+                }
+                let (drafted, steps) = transcribe_with_draft(&model, &samples, draft);
+                // In 8 bits eight at a time up to the wrong one, and one by one after it; in floats always one by one.
+                let together = if quantization == "q8" { 8 } else { 1 };
+                let most = (wrong as u64 + 1).div_ceil(together) + (ids.len() - wrong) as u64;
+                assert_eq!(bits(&drafted), bits(&plain), "{name}, {quantization}, wrong at {wrong}");
+                assert!(steps <= most, "{name}, {quantization}: {steps} steps, wrong at {wrong}");
+            }
+            // Too short, and too long.
+            for draft in [ids[..3].to_vec(), [ids.as_slice(), &[5; 40]].concat()] {
+                assert_eq!(bits(&transcribe_with_draft(&model, &samples, draft).0), bits(&plain), "{name}");
+            }
         }
     }
 }

@@ -26,15 +26,16 @@ pub(crate) fn imports(component: &[u8]) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The relaxed instructions of a component, without the one whose operands the kernels keep in the range where every host
-/// gives the same integers. What the others give is up to the host.
+/// The relaxed instructions of a component, without the dot products, whose operands the kernels keep in the range where
+/// every host gives the same integers. What the others give is up to the host.
 fn indeterminate_instructions(component: &[u8]) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for payload in Parser::new(0).parse_all(component) {
         let Payload::CodeSectionEntry(body) = payload? else { continue };
         for operator in body.get_operators_reader()? {
             let operator = operator?;
-            if !matches!(operator, Operator::I32x4RelaxedDotI8x16I7x16AddS) {
+            let exact = matches!(operator, Operator::I16x8RelaxedDotI8x16I7x16S | Operator::I32x4RelaxedDotI8x16I7x16AddS);
+            if !exact {
                 let name = format!("{operator:?}");
                 if name.contains("Relaxed") && !found.contains(&name) {
                     found.push(name);
@@ -88,15 +89,15 @@ mod tests {
 
     #[test]
     fn a_relaxed_instruction_whose_result_is_up_to_the_host_is_refused() {
-        let with = |instruction: &str| {
-            let body = format!(
-                "(func (param v128 v128 v128) (result v128) local.get 0 local.get 1 local.get 2 {instruction})"
-            );
+        let with = |instruction: &str, operands: usize| {
+            let operands: String = (0..operands).map(|operand| format!("local.get {operand} ")).collect();
+            let body = format!("(func (param v128 v128 v128) (result v128) {operands} {instruction})");
             let clock = "(import \"wasi:clocks/monotonic-clock@0.2.0\" (instance))";
             check(&wat::parse_str(format!("(component {clock} (core module {body}))")).expect("valid text"))
         };
-        with("i32x4.relaxed_dot_i8x16_i7x16_add_s").expect("exact for seven bits");
-        let error = with("f32x4.relaxed_madd").expect_err("fused or not").to_string();
+        with("i32x4.relaxed_dot_i8x16_i7x16_add_s", 3).expect("exact for seven bits");
+        with("i16x8.relaxed_dot_i8x16_i7x16_s", 2).expect("exact for seven bits");
+        let error = with("f32x4.relaxed_madd", 3).expect_err("fused or not").to_string();
         assert!(error.contains("RelaxedMadd"), "{error}");
     }
 }

@@ -46,6 +46,16 @@ impl KvCache {
         self.frames
     }
 
+    /// Takes keys and values `[frames, heads · head_size]` in place of what was there, and makes room for them.
+    pub fn fill(&mut self, keys: &[f32], values: &[f32]) {
+        let frames = keys.len() / (self.heads * self.head_size);
+        if frames > self.capacity {
+            *self = Self::with_capacity(self.heads, self.head_size, frames);
+        }
+        self.frames = 0;
+        self.append(keys, values);
+    }
+
     /// Appends frames: keys and values `[frames, heads · head_size]`.
     ///
     /// # Panics
@@ -71,51 +81,72 @@ impl KvCache {
         }
     }
 
+    /// Forgets all frames from `frames` on.
+    pub fn truncate(&mut self, frames: usize) {
+        self.frames = self.frames.min(frames);
+    }
+
     /// `softmax(q · Kᵀ / √head_size) · V` for queries `[n, heads · head_size]`, written to `out` in the same shape.
+    /// `scores` is kept from call to call, so that nothing is allocated.
     ///
     /// # Panics
     /// If the cache is empty or the shapes differ.
-    pub fn attend(&self, queries: &[f32], out: &mut [f32]) {
-        assert!(self.frames > 0 && queries.len() == out.len(), "frames to attend to, and an output for every query");
+    pub fn attend(&self, queries: &[f32], scores: &mut Vec<f32>, out: &mut [f32]) {
         let channels = self.heads * self.head_size;
-        let mut scores = vec![0.0; QUERY_TILE * self.capacity];
         // Head by head, so that a head's keys and values stay in the cache for all queries.
         for head in 0..self.heads {
             let mut query = 0;
             while query + QUERY_TILE <= queries.len() / channels {
-                self.attend_rows::<QUERY_TILE>(head, query, queries, out, &mut scores);
+                self.attend_rows::<QUERY_TILE>(head, query, self.frames, queries, scores, out);
                 query += QUERY_TILE;
             }
             for query in query..queries.len() / channels {
-                self.attend_rows::<1>(head, query, queries, out, &mut scores);
+                self.attend_rows::<1>(head, query, self.frames, queries, scores, out);
             }
         }
     }
 
-    /// One head's part of `ROWS` queries from `first` on. `scores` is room for `ROWS · capacity` values.
+    /// [`KvCache::attend`] where the last query belongs to the last frame, and no query sees the frames after its own.
+    ///
+    /// # Panics
+    /// If there are fewer frames than queries or the shapes differ.
+    pub fn attend_causal(&self, queries: &[f32], scores: &mut Vec<f32>, out: &mut [f32]) {
+        let rows = queries.len() / (self.heads * self.head_size);
+        for head in 0..self.heads {
+            for query in 0..rows {
+                self.attend_rows::<1>(head, query, self.frames - (rows - 1 - query), queries, scores, out);
+            }
+        }
+    }
+
+    /// One head's part of `ROWS` queries from `first` on, over the first `frames` frames.
     fn attend_rows<const ROWS: usize>(
         &self,
         head: usize,
         first: usize,
+        frames: usize,
         queries: &[f32],
+        scores: &mut Vec<f32>,
         out: &mut [f32],
-        scores: &mut [f32],
     ) {
+        assert!(frames > 0 && queries.len() == out.len(), "frames to attend to, and an output for every query");
+        scores.resize(QUERY_TILE * self.capacity, 0.0);
+        let used = frames.next_multiple_of(FRAME_TILE);
         let channels = self.heads * self.head_size;
         let start = |row: usize| (first + row) * channels + head * self.head_size;
         let queries: [&[f32]; ROWS] = std::array::from_fn(|row| &queries[start(row)..][..self.head_size]);
-        self.score::<ROWS>(head, queries, scores);
+        self.score::<ROWS>(head, used, queries, scores);
         let scale = 1.0 / (self.head_size as f32).sqrt();
         let sums: [f32; ROWS] = std::array::from_fn(|row| {
-            let (frames, padding) = scores[row * self.capacity..][..self.used()].split_at_mut(self.frames);
+            let (frames, padding) = scores[row * self.capacity..][..used].split_at_mut(frames);
             padding.fill(0.0);
             exponentials(frames, scale)
         });
         for dimension in (0..self.padded_size).step_by(4 * VALUE_TILE) {
             let tile = match (self.padded_size - dimension) / 4 {
-                1 => self.weigh::<ROWS, 1>(head, dimension, scores),
-                2 => self.weigh::<ROWS, 2>(head, dimension, scores),
-                _ => self.weigh::<ROWS, VALUE_TILE>(head, dimension, scores),
+                1 => self.weigh::<ROWS, 1>(head, used, dimension, scores),
+                2 => self.weigh::<ROWS, 2>(head, used, dimension, scores),
+                _ => self.weigh::<ROWS, VALUE_TILE>(head, used, dimension, scores),
             };
             for row in 0..ROWS {
                 let out = &mut out[start(row)..][..self.head_size];
@@ -126,15 +157,10 @@ impl KvCache {
         }
     }
 
-    /// Frames in whole tiles.
-    fn used(&self) -> usize {
-        self.frames.next_multiple_of(FRAME_TILE)
-    }
-
-    /// Products of `ROWS` queries with every key of a head, in rows of `capacity`.
+    /// Products of `ROWS` queries with a head's first `used` keys (whole tiles), in rows of `capacity`.
     #[inline]
-    fn score<const ROWS: usize>(&self, head: usize, queries: [&[f32]; ROWS], scores: &mut [f32]) {
-        let keys = &self.keys[head * self.head_size * self.capacity..][..self.head_size * self.used()];
+    fn score<const ROWS: usize>(&self, head: usize, used: usize, queries: [&[f32]; ROWS], scores: &mut [f32]) {
+        let keys = &self.keys[head * self.head_size * self.capacity..][..self.head_size * used];
         for (tile, keys) in keys.chunks_exact(self.head_size * FRAME_TILE).enumerate() {
             let (keys, _) = keys.as_chunks::<FRAME_TILE>();
             let mut sums = [[F32x4::splat(0.0); 2]; ROWS];
@@ -157,16 +183,17 @@ impl KvCache {
         }
     }
 
-    /// Sums of a head's values weighted by `scores`, for `4 · VECTORS` dimensions from `dimension` on.
+    /// Sums of a head's first `used` values (whole tiles) weighted by `scores`, for `4 · VECTORS` dimensions from `dimension` on.
     #[inline]
     fn weigh<const ROWS: usize, const VECTORS: usize>(
         &self,
         head: usize,
+        used: usize,
         dimension: usize,
         scores: &[f32],
     ) -> [[[f32; 4]; VALUE_TILE]; ROWS] {
         let mut sums = [[F32x4::splat(0.0); VECTORS]; ROWS];
-        let values = &self.values[head * self.padded_size * self.capacity..][..self.padded_size * self.used()];
+        let values = &self.values[head * self.padded_size * self.capacity..][..self.padded_size * used];
         for (tile, values) in values.chunks_exact(self.padded_size * FRAME_TILE).enumerate() {
             let weights: [&[f32; FRAME_TILE]; ROWS] = std::array::from_fn(|row| {
                 scores[row * self.capacity + tile * FRAME_TILE..].first_chunk().expect("scores in whole tiles")
@@ -202,28 +229,27 @@ fn add_scores<const ROWS: usize>(sums: &mut [[F32x4; 2]; ROWS], keys: &[f32; FRA
 }
 
 /// Turns scores into e^(scale · (score − largest)), in place, and gives their sum.
+#[inline(never)]
 fn exponentials(scores: &mut [f32], scale: f32) -> f32 {
-    const LANES: usize = 8;
-    let mut highest = [f32::NEG_INFINITY; LANES];
-    let (chunks, rest) = scores.as_chunks_mut::<LANES>();
+    let (chunks, rest) = scores.as_chunks_mut::<4>();
+    let mut highest = F32x4::splat(f32::NEG_INFINITY);
     for chunk in chunks.iter() {
-        for (highest, &score) in highest.iter_mut().zip(chunk) {
-            *highest = if score > *highest { score } else { *highest };
-        }
+        highest = highest.max(F32x4::load(chunk));
     }
-    let highest = highest.iter().chain(rest.iter()).fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a });
-    let mut sums = [0.0; LANES];
+    let highest = highest.to_array().iter().chain(&*rest).fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a });
+    let (highest, scale) = (F32x4::splat(highest), F32x4::splat(scale));
+    let mut sums = F32x4::splat(0.0);
     for chunk in chunks {
-        for (sum, score) in sums.iter_mut().zip(chunk) {
-            *score = exp((*score - highest) * scale);
-            *sum += *score;
-        }
+        let exponential = exp(F32x4::load(chunk).sub(highest).mul(scale));
+        sums = sums.add(exponential);
+        exponential.store(chunk);
     }
-    for (sum, score) in sums.iter_mut().zip(rest) {
-        *score = exp((*score - highest) * scale);
-        *sum += *score;
+    let mut sum: f32 = sums.to_array().iter().sum();
+    for score in rest {
+        *score = exp(F32x4::splat(*score).sub(highest).mul(scale)).to_array()[0];
+        sum += *score;
     }
-    sums.iter().sum()
+    sum
 }
 
 #[cfg(test)]
@@ -261,7 +287,7 @@ mod tests {
             let mut cache = KvCache::with_capacity(heads, size, frames);
             cache.append(&k, &v);
             let mut out = vec![f32::NAN; q.len()];
-            cache.attend(&q, &mut out);
+            cache.attend(&q, &mut Vec::new(), &mut out);
             for (is, want) in out.iter().zip(reference(&q, &k, &v, heads, size)) {
                 assert!((f64::from(*is) - want).abs() < 2e-6, "{queries} × {frames}, {heads} × {size}: {is}, {want}");
             }
@@ -275,7 +301,7 @@ mod tests {
         let mut whole = KvCache::with_capacity(3, 4, 11);
         whole.append(&k, &v);
         let mut together = vec![0.0; q.len()];
-        whole.attend(&q, &mut together);
+        whole.attend(&q, &mut Vec::new(), &mut together);
 
         // More room than frames, filled frame by frame.
         let mut grown = KvCache::with_capacity(3, 4, 40);
@@ -285,9 +311,31 @@ mod tests {
         assert_eq!(grown.frames(), 11);
         for (query, want) in q.chunks(12).zip(together.chunks(12)) {
             let mut alone = [0.0; 12];
-            grown.attend(query, &mut alone);
+            grown.attend(query, &mut Vec::new(), &mut alone);
             assert_eq!(alone.map(f32::to_bits).as_slice(), want.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn causal_queries_give_the_bits_that_they_give_as_frames_come() {
+        let mut noise = Noise::new(8);
+        let [q, k, v] = [11, 11, 11].map(|count| noise.take(count * 12));
+        let mut scores = Vec::new();
+        let mut grown = KvCache::with_capacity(3, 4, 20);
+        let mut one_by_one = vec![0.0; q.len()];
+        for ((q, out), (k, v)) in q.chunks(12).zip(one_by_one.chunks_mut(12)).zip(k.chunks(12).zip(v.chunks(12))) {
+            grown.append(k, v);
+            grown.attend(q, &mut scores, out);
+        }
+        // Frames that were there and are forgotten leave no trace.
+        let mut whole = KvCache::with_capacity(3, 4, 20);
+        whole.append(&k, &v);
+        whole.truncate(3);
+        whole.append(&k[3 * 12..], &v[3 * 12..]);
+        let mut together = vec![0.0; 8 * 12];
+        whole.attend_causal(&q[3 * 12..], &mut scores, &mut together);
+        let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&together), bits(&one_by_one[3 * 12..]));
     }
 
     #[test]
@@ -295,7 +343,7 @@ mod tests {
         let mut cache = KvCache::with_capacity(1, 4, 2);
         cache.append(&[1e4, 0.0, 0.0, 0.0, -1e4, 0.0, 0.0, 0.0], &[1.0, 2.0, 3.0, 4.0, 9.0, 9.0, 9.0, 9.0]);
         let mut out = [0.0; 4];
-        cache.attend(&[1e4, 0.0, 0.0, 0.0], &mut out);
+        cache.attend(&[1e4, 0.0, 0.0, 0.0], &mut Vec::new(), &mut out);
         assert_eq!(out, [1.0, 2.0, 3.0, 4.0]);
     }
 }

@@ -1,6 +1,7 @@
-//! Four floats at a time: a `v128` in WebAssembly, an array elsewhere, with the same results.
+//! Four floats or integers at a time: a `v128` in WebAssembly, an array elsewhere, with the same results.
 //!
-//! Multiplication and addition are never fused, so that every engine gives the same bits.
+//! Multiplication and addition are never fused, and the larger and smaller of two are chosen by one comparison, so that
+//! every engine gives the same bits.
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod vector {
@@ -10,6 +11,11 @@ mod vector {
     #[derive(Clone, Copy)]
     pub(crate) struct F32x4(v128);
 
+    /// Four integers of 32 bits; sums and products wrap around.
+    #[derive(Clone, Copy)]
+    pub(crate) struct I32x4(pub(in crate::kernels) v128);
+
+    #[allow(unsafe_code)] // There is no safe load or store of a vector; the arrays' types keep both in bounds.
     impl F32x4 {
         /// The same float four times.
         #[inline(always)]
@@ -17,25 +23,142 @@ mod vector {
             Self(f32x4_splat(value))
         }
 
-        /// The first four of `values`.
+        /// All of `values`.
         #[inline(always)]
-        #[allow(unsafe_code)] // There is no safe load of a vector; the array's type keeps it in bounds.
         pub(crate) fn load(values: &[f32; 4]) -> Self {
             // SAFETY: the array is 16 readable bytes, and the load takes any alignment.
             Self(unsafe { v128_load(values.as_ptr().cast()) })
         }
 
-        /// `self + a · b`, rounded twice.
+        /// Writes the four floats.
         #[inline(always)]
-        pub(crate) fn add_product(self, a: Self, b: Self) -> Self {
-            Self(f32x4_add(self.0, f32x4_mul(a.0, b.0)))
+        pub(crate) fn store(self, values: &mut [f32; 4]) {
+            // SAFETY: the array is 16 writable bytes, and the store takes any alignment.
+            unsafe { v128_store(values.as_mut_ptr().cast(), self.0) };
         }
 
-        /// The four floats.
         #[inline(always)]
-        #[allow(unsafe_code)] // There is no safe store of a vector; the array's type keeps it in bounds.
-        pub(crate) fn to_array(self) -> [f32; 4] {
-            let mut values = [0.0; 4];
+        pub(crate) fn add(self, other: Self) -> Self {
+            Self(f32x4_add(self.0, other.0))
+        }
+
+        #[inline(always)]
+        pub(crate) fn sub(self, other: Self) -> Self {
+            Self(f32x4_sub(self.0, other.0))
+        }
+
+        #[inline(always)]
+        pub(crate) fn mul(self, other: Self) -> Self {
+            Self(f32x4_mul(self.0, other.0))
+        }
+
+        /// `other` where it is larger, else `self`.
+        #[inline(always)]
+        pub(crate) fn max(self, other: Self) -> Self {
+            Self(f32x4_pmax(self.0, other.0))
+        }
+
+        /// `other` where it is smaller, else `self`.
+        #[inline(always)]
+        pub(crate) fn min(self, other: Self) -> Self {
+            Self(f32x4_pmin(self.0, other.0))
+        }
+
+        #[inline(always)]
+        pub(crate) fn div(self, other: Self) -> Self {
+            Self(f32x4_div(self.0, other.0))
+        }
+
+        #[inline(always)]
+        pub(crate) fn abs(self) -> Self {
+            Self(f32x4_abs(self.0))
+        }
+
+        /// The magnitude of `self` with the sign of `other`.
+        #[inline(always)]
+        pub(crate) fn with_sign_of(self, other: Self) -> Self {
+            Self(v128_bitselect(other.0, self.0, i32x4_splat(i32::MIN)))
+        }
+
+        /// `self` where `a < b`, else `other`.
+        #[inline(always)]
+        pub(crate) fn where_less(self, a: Self, b: Self, other: Self) -> Self {
+            Self(v128_bitselect(self.0, other.0, f32x4_lt(a.0, b.0)))
+        }
+
+        /// 0 where `a < b`, else `self`.
+        #[inline(always)]
+        pub(crate) fn zero_where_less(self, a: Self, b: Self) -> Self {
+            Self(v128_andnot(self.0, f32x4_lt(a.0, b.0)))
+        }
+
+        /// The bits of the four floats.
+        #[inline(always)]
+        pub(crate) fn to_bits(self) -> I32x4 {
+            I32x4(self.0)
+        }
+    }
+
+    #[allow(unsafe_code)] // There is no safe load or store of a vector; the arrays' types keep both in bounds.
+    impl I32x4 {
+        /// The same integer four times.
+        #[inline(always)]
+        pub(crate) fn splat(value: i32) -> Self {
+            Self(i32x4_splat(value))
+        }
+
+        /// All of `values`.
+        #[inline(always)]
+        pub(crate) fn load(values: &[i32; 4]) -> Self {
+            // SAFETY: the array is 16 readable bytes, and the load takes any alignment.
+            Self(unsafe { v128_load(values.as_ptr().cast()) })
+        }
+
+        #[inline(always)]
+        pub(crate) fn add(self, other: Self) -> Self {
+            Self(i32x4_add(self.0, other.0))
+        }
+
+        #[inline(always)]
+        pub(crate) fn sub(self, other: Self) -> Self {
+            Self(i32x4_sub(self.0, other.0))
+        }
+
+        #[inline(always)]
+        pub(crate) fn mul(self, other: Self) -> Self {
+            Self(i32x4_mul(self.0, other.0))
+        }
+
+        /// Shifted left by `BITS`.
+        #[inline(always)]
+        pub(crate) fn shift_left<const BITS: u32>(self) -> Self {
+            Self(i32x4_shl(self.0, BITS))
+        }
+
+        /// The nearest floats.
+        #[inline(always)]
+        pub(crate) fn to_f32(self) -> F32x4 {
+            F32x4(f32x4_convert_i32x4(self.0))
+        }
+
+        /// The floats of these bits.
+        #[inline(always)]
+        pub(crate) fn as_f32_bits(self) -> F32x4 {
+            F32x4(self.0)
+        }
+
+        /// 16 integers of `0..=255` as bytes.
+        #[inline(always)]
+        pub(crate) fn narrow([a, b, c, d]: [Self; 4], to: &mut [u8; 16]) {
+            let bytes = u8x16_narrow_i16x8(i16x8_narrow_i32x4(a.0, b.0), i16x8_narrow_i32x4(c.0, d.0));
+            // SAFETY: the array is 16 writable bytes, and the store takes any alignment.
+            unsafe { v128_store(to.as_mut_ptr().cast(), bytes) };
+        }
+
+        /// The four integers.
+        #[inline(always)]
+        pub(crate) fn to_array(self) -> [i32; 4] {
+            let mut values = [0; 4];
             // SAFETY: the array is 16 writable bytes, and the store takes any alignment.
             unsafe { v128_store(values.as_mut_ptr().cast(), self.0) };
             values
@@ -45,31 +168,176 @@ mod vector {
 
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod vector {
+    use std::array::from_fn;
+
     /// Four floats.
     #[derive(Clone, Copy)]
     pub(crate) struct F32x4([f32; 4]);
 
+    /// Four integers of 32 bits; sums and products wrap around.
+    #[derive(Clone, Copy)]
+    pub(crate) struct I32x4(pub(in crate::kernels) [i32; 4]);
+
     impl F32x4 {
         /// The same float four times.
+        #[inline(always)]
         pub(crate) fn splat(value: f32) -> Self {
             Self([value; 4])
         }
 
-        /// The first four of `values`.
+        /// All of `values`.
+        #[inline(always)]
         pub(crate) fn load(values: &[f32; 4]) -> Self {
             Self(*values)
         }
 
-        /// `self + a · b`, rounded twice.
-        pub(crate) fn add_product(self, a: Self, b: Self) -> Self {
-            Self(std::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
+        /// Writes the four floats.
+        #[inline(always)]
+        pub(crate) fn store(self, values: &mut [f32; 4]) {
+            *values = self.0;
         }
 
-        /// The four floats.
-        pub(crate) fn to_array(self) -> [f32; 4] {
+        #[inline(always)]
+        pub(crate) fn add(self, other: Self) -> Self {
+            Self(from_fn(|i| self.0[i] + other.0[i]))
+        }
+
+        #[inline(always)]
+        pub(crate) fn sub(self, other: Self) -> Self {
+            Self(from_fn(|i| self.0[i] - other.0[i]))
+        }
+
+        #[inline(always)]
+        pub(crate) fn mul(self, other: Self) -> Self {
+            Self(from_fn(|i| self.0[i] * other.0[i]))
+        }
+
+        /// `other` where it is larger, else `self`.
+        #[inline(always)]
+        pub(crate) fn max(self, other: Self) -> Self {
+            Self(from_fn(|i| if self.0[i] < other.0[i] { other.0[i] } else { self.0[i] }))
+        }
+
+        /// `other` where it is smaller, else `self`.
+        #[inline(always)]
+        pub(crate) fn min(self, other: Self) -> Self {
+            Self(from_fn(|i| if other.0[i] < self.0[i] { other.0[i] } else { self.0[i] }))
+        }
+
+        #[inline(always)]
+        pub(crate) fn div(self, other: Self) -> Self {
+            Self(from_fn(|i| self.0[i] / other.0[i]))
+        }
+
+        #[inline(always)]
+        pub(crate) fn abs(self) -> Self {
+            Self(self.0.map(f32::abs))
+        }
+
+        /// The magnitude of `self` with the sign of `other`.
+        #[inline(always)]
+        pub(crate) fn with_sign_of(self, other: Self) -> Self {
+            Self(from_fn(|i| self.0[i].copysign(other.0[i])))
+        }
+
+        /// `self` where `a < b`, else `other`.
+        #[inline(always)]
+        pub(crate) fn where_less(self, a: Self, b: Self, other: Self) -> Self {
+            Self(from_fn(|i| if a.0[i] < b.0[i] { self.0[i] } else { other.0[i] }))
+        }
+
+        /// 0 where `a < b`, else `self`.
+        #[inline(always)]
+        pub(crate) fn zero_where_less(self, a: Self, b: Self) -> Self {
+            Self(from_fn(|i| if a.0[i] < b.0[i] { 0.0 } else { self.0[i] }))
+        }
+
+        /// The bits of the four floats.
+        #[inline(always)]
+        pub(crate) fn to_bits(self) -> I32x4 {
+            I32x4(self.0.map(|x| i32::from_ne_bytes(x.to_ne_bytes())))
+        }
+    }
+
+    impl I32x4 {
+        /// The same integer four times.
+        #[inline(always)]
+        pub(crate) fn splat(value: i32) -> Self {
+            Self([value; 4])
+        }
+
+        /// All of `values`.
+        #[inline(always)]
+        pub(crate) fn load(values: &[i32; 4]) -> Self {
+            Self(*values)
+        }
+
+        #[inline(always)]
+        pub(crate) fn add(self, other: Self) -> Self {
+            Self(from_fn(|i| self.0[i].wrapping_add(other.0[i])))
+        }
+
+        #[inline(always)]
+        pub(crate) fn sub(self, other: Self) -> Self {
+            Self(from_fn(|i| self.0[i].wrapping_sub(other.0[i])))
+        }
+
+        #[inline(always)]
+        pub(crate) fn mul(self, other: Self) -> Self {
+            Self(from_fn(|i| self.0[i].wrapping_mul(other.0[i])))
+        }
+
+        /// Shifted left by `BITS`.
+        #[inline(always)]
+        pub(crate) fn shift_left<const BITS: u32>(self) -> Self {
+            Self(self.0.map(|x| x << BITS))
+        }
+
+        /// The nearest floats.
+        #[inline(always)]
+        pub(crate) fn to_f32(self) -> F32x4 {
+            F32x4(self.0.map(|x| x as f32))
+        }
+
+        /// The floats of these bits.
+        #[inline(always)]
+        pub(crate) fn as_f32_bits(self) -> F32x4 {
+            F32x4(self.0.map(|x| f32::from_ne_bytes(x.to_ne_bytes())))
+        }
+
+        /// 16 integers of `0..=255` as bytes.
+        #[inline(always)]
+        pub(crate) fn narrow(quarters: [Self; 4], to: &mut [u8; 16]) {
+            for (to, quarter) in to.as_chunks_mut::<4>().0.iter_mut().zip(quarters) {
+                *to = quarter.0.map(|x| x as u8);
+            }
+        }
+
+        /// The four integers.
+        #[inline(always)]
+        pub(crate) fn to_array(self) -> [i32; 4] {
             self.0
         }
     }
 }
 
-pub(crate) use vector::F32x4;
+pub(crate) use vector::{F32x4, I32x4};
+
+/// 1.5 · 2²³: added to a float of small magnitude, it leaves the nearest integer, ties to even, in the low bits.
+pub(crate) const ROUNDING: f32 = 12_582_912.0;
+
+impl F32x4 {
+    /// `self + a · b`, rounded twice.
+    #[inline(always)]
+    pub(crate) fn add_product(self, a: Self, b: Self) -> Self {
+        self.add(a.mul(b))
+    }
+
+    /// The four floats.
+    #[inline(always)]
+    pub(crate) fn to_array(self) -> [f32; 4] {
+        let mut values = [0.0; 4];
+        self.store(&mut values);
+        values
+    }
+}

@@ -3,7 +3,7 @@
 pub mod activation;
 pub mod attention;
 pub mod int8;
-mod lanes;
+pub(crate) mod lanes;
 pub mod norm;
 
 #[cfg(test)]

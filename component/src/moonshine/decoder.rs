@@ -1,17 +1,20 @@
 //! One token at a time: pre-norm transformer layers with causal self-attention, cross-attention and a gated feed-forward.
 
-use candle_core::Tensor;
-
 use super::config::Config;
 use super::encoder::{Attention, biased};
 use crate::error::Error;
-use crate::kernels::activation::silu;
+use crate::family::Token;
+use crate::greedy;
+use crate::kernels::activation::gate;
 use crate::kernels::attention::KvCache;
-use crate::nn::linear::{Linear, project};
+use crate::nn::attention::{KeyValues, Scratch};
+use crate::nn::linear::{InputBuffer, Linear, Output};
 use crate::nn::norm::LayerNorm;
-use crate::nn::rope::RotaryEmbedding;
-use crate::nn::{attend, matrix, remember, with_slice};
+use crate::nn::rope::{Angles, RotaryEmbedding};
 use crate::weights::Weights;
+
+/// The most tokens that go through the layers at once, so that a step stays short.
+const TOKENS_AT_ONCE: usize = 8;
 
 #[derive(Debug)]
 struct Layer {
@@ -41,11 +44,46 @@ pub struct Decoder {
 #[derive(Debug)]
 pub struct DecoderState {
     /// Keys and values of the encoder states, per layer.
-    cross: Vec<KvCache>,
+    cross: Vec<KeyValues>,
     /// Keys and values of the tokens so far, per layer.
     past: Vec<KvCache>,
     /// Tokens so far.
     position: usize,
+    work: Work,
+}
+
+/// What the decoder works in, kept from step to step so that nothing is allocated.
+#[derive(Debug, Default)]
+struct Work {
+    /// `[tokens, width]`, as are the next four.
+    states: Vec<f32>,
+    queries: Vec<f32>,
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    attended: Vec<f32>,
+    /// `[tokens, 2 · inner]`.
+    expanded: Vec<f32>,
+    /// `[tokens, inner]`.
+    gated: Vec<f32>,
+    /// `[tokens, vocabulary]`.
+    logits: Vec<f32>,
+    angles: Angles,
+    input: InputBuffer,
+    scratch: Scratch,
+}
+
+impl DecoderState {
+    /// How many tokens it has read.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Forgets all tokens from `position` on.
+    pub fn truncate(&mut self, position: usize) {
+        self.position = self.position.min(position);
+        self.past.iter_mut().for_each(|past| past.truncate(position));
+    }
 }
 
 impl Decoder {
@@ -82,78 +120,105 @@ impl Decoder {
     }
 
     /// Computes the cross-attention's keys and values, once an utterance, from encoder states `[frames, width]`, and makes
-    /// room for `max_tokens` steps.
+    /// room for `max_tokens` tokens.
     ///
     /// # Errors
-    /// [`Error::Internal`] where the shapes do not fit.
-    pub fn begin(&self, encoded: &Tensor, max_tokens: usize) -> Result<DecoderState, Error> {
-        let cross = self
-            .layers
-            .iter()
-            .map(|layer| {
-                let mut cache = KvCache::with_capacity(self.heads, self.head_size, encoded.dims()[0]);
-                let attention = &layer.cross_attention;
-                let [keys, values] = project([&attention.key, &attention.value], encoded)?;
-                remember(&mut cache, &keys, &values)?;
-                Ok(cache)
-            })
-            .collect::<Result<Vec<_>, Error>>()?;
-        let empty = KvCache::with_capacity(self.heads, self.head_size, max_tokens);
-        let past = vec![empty; self.layers.len()];
-        Ok(DecoderState { cross, past, position: 0 })
+    /// [`Error::Internal`] where a layer's weights are not of its shape.
+    pub fn begin(&self, encoded: &[f32], max_tokens: usize) -> Result<DecoderState, Error> {
+        let mut work = Work::default();
+        let (mut keys, mut values) = (vec![0.0; encoded.len()], vec![0.0; encoded.len()]);
+        let mut cross = Vec::with_capacity(self.layers.len());
+        for Layer { cross_attention, .. } in &self.layers {
+            let input = work.input.rows(encoded, &cross_attention.key);
+            cross_attention.key.forward(input, Output::Replace, &mut keys)?;
+            cross_attention.value.forward(input, Output::Replace, &mut values)?;
+            let mut memory = KeyValues::new(self.heads, self.head_size, cross_attention.key.is_int8());
+            memory.fill(&keys, &values);
+            cross.push(memory);
+        }
+        let past = vec![KvCache::with_capacity(self.heads, self.head_size, max_tokens); self.layers.len()];
+        Ok(DecoderState { cross, past, position: 0, work })
     }
 
-    /// Reads `token` and gives the logits of the next one, one per token of the vocabulary.
+    /// How many tokens may go through the layers at once. In floats it is one: there, the order of a sum depends on how many
+    /// rows are multiplied together, and so would the last bits.
+    #[must_use]
+    pub fn tokens_at_once(&self) -> usize {
+        if self.embedding.is_int8() { TOKENS_AT_ONCE } else { 1 }
+    }
+
+    /// Reads `tokens`, one after the other, and adds to `next` what follows each: up to [`Decoder::tokens_at_once`] go
+    /// through the layers together, with the results that each would give alone.
     ///
     /// # Errors
-    /// [`Error::Internal`] where the state is another model's.
-    pub fn step(&self, token: u32, state: &mut DecoderState) -> Result<Vec<f32>, Error> {
-        let mut x = self.embedding.rows(&[token])?;
-        for ((layer, cross), past) in self.layers.iter().zip(&state.cross).zip(&mut state.past) {
+    /// [`Error::Internal`] where the state is another model's or a token is not in the vocabulary.
+    pub fn step(&self, tokens: &[u32], state: &mut DecoderState, next: &mut Vec<Token>) -> Result<(), Error> {
+        let DecoderState { cross, past, position, work } = state;
+        let (width, count) = (self.heads * self.head_size, tokens.len());
+        let Work { states, queries, keys, values, attended, expanded, gated, logits, angles, input, scratch } = work;
+        for rows in [&mut *states, &mut *queries, &mut *keys, &mut *values, &mut *attended] {
+            rows.resize(count * width, 0.0);
+        }
+        for (&token, row) in tokens.iter().zip(states.chunks_exact_mut(width)) {
+            self.embedding.embed(token, row)?;
+        }
+        self.rope.turn(*position, count, angles);
+        for ((layer, cross), past) in self.layers.iter().zip(cross).zip(past) {
             let attention = &layer.self_attention;
-            let normal = layer.self_norm.forward(&x)?;
-            let rotate = |x: Tensor| self.rope.forward(&x, self.head_size, state.position);
-            let [queries, keys, values] = project([&attention.query, &attention.key, &attention.value], &normal)?;
-            remember(past, &rotate(keys)?, &values)?;
-            let queries = rotate(queries)?;
-            x = (x + attention.output.forward(&attend(&queries, past)?)?)?;
+            let normal = input.normal(states, &layer.self_norm, &attention.query);
+            attention.query.forward(normal, Output::Replace, queries)?;
+            attention.key.forward(normal, Output::Replace, keys)?;
+            attention.value.forward(normal, Output::Replace, values)?;
+            self.rope.rotate(queries, width, self.head_size, angles);
+            self.rope.rotate(keys, width, self.head_size, angles);
+            past.append(keys, values);
+            past.attend_causal(queries, &mut scratch.scores, attended);
+            attention.output.forward(input.rows(attended, &attention.output), Output::Add, states)?;
 
             let attention = &layer.cross_attention;
-            let queries = attention.query.forward(&layer.cross_norm.forward(&x)?)?;
-            x = (x + attention.output.forward(&attend(&queries, cross)?)?)?;
+            let normal = input.normal(states, &layer.cross_norm, &attention.query);
+            attention.query.forward(normal, Output::Replace, queries)?;
+            cross.attend(queries, scratch, attended);
+            attention.output.forward(input.rows(attended, &attention.output), Output::Add, states)?;
 
-            let expanded = layer.expand.forward(&layer.feed_forward_norm.forward(&x)?)?;
-            let width = layer.contract.inputs();
-            let gated = with_slice(&expanded, |expanded| {
-                let (values, gates) = expanded.split_at(width);
-                values.iter().zip(gates).map(|(value, &gate)| value * silu(gate)).collect()
-            })?;
-            let gated = matrix(gated, 1, width)?;
-            x = (x + layer.contract.forward(&gated)?)?;
+            let (expand, contract) = (&layer.expand, &layer.contract);
+            let inner = contract.inputs();
+            expanded.resize(count * 2 * inner, 0.0);
+            gated.resize(count * inner, 0.0);
+            expand.forward(input.normal(states, &layer.feed_forward_norm, expand), Output::Replace, expanded)?;
+            for (expanded, gated) in expanded.chunks_exact(2 * inner).zip(gated.chunks_exact_mut(inner)) {
+                let (values, gates) = expanded.split_at(inner);
+                gate(values, gates, gated);
+            }
+            contract.forward(input.rows(gated, contract), Output::Add, states)?;
         }
-        state.position += 1;
-        let logits = self.embedding.forward(&self.norm.forward(&x)?)?;
-        with_slice(&logits, <[f32]>::to_vec)
+        *position += count;
+        logits.resize(count * self.embedding.outputs(), 0.0);
+        self.embedding.forward(input.normal(states, &self.norm, &self.embedding), Output::Replace, logits)?;
+        next.extend(logits.chunks_exact(self.embedding.outputs()).map(greedy::pick));
+        Ok(())
     }
 
-    /// Multiply-accumulate operations of [`Decoder::begin`] for so many frames.
+    /// Multiply-accumulate operations of [`Decoder::begin`] for encoder states `[frames, width]`.
     #[must_use]
-    pub fn begin_multiply_adds(&self, frames: usize) -> u64 {
+    pub fn begin_multiply_adds(&self, encoded: &[f32]) -> u64 {
         let projections =
             |layer: &Layer| layer.cross_attention.key.multiply_adds() + layer.cross_attention.value.multiply_adds();
+        let frames = encoded.len() / (self.heads * self.head_size);
         frames as u64 * self.layers.iter().map(projections).sum::<u64>()
     }
 
-    /// Multiply-accumulate operations of the next [`Decoder::step`].
+    /// Multiply-accumulate operations of the next [`Decoder::step`] with `count` tokens.
     #[must_use]
-    pub fn step_multiply_adds(&self, state: &DecoderState) -> u64 {
-        let attended = (state.position + 1 + state.cross.first().map_or(0, KvCache::frames)) as u64;
+    pub fn step_multiply_adds(&self, count: usize, state: &DecoderState) -> u64 {
         let width = (self.heads * self.head_size) as u64;
-        let layers = self.layers.iter().map(|layer| {
+        let linear = self.layers.iter().map(|layer| {
             let cross = layer.cross_attention.query.multiply_adds() + layer.cross_attention.output.multiply_adds();
-            let feed_forward = layer.expand.multiply_adds() + layer.contract.multiply_adds();
-            layer.self_attention.multiply_adds() + cross + feed_forward + 2 * attended * width
+            layer.self_attention.multiply_adds() + cross + layer.expand.multiply_adds() + layer.contract.multiply_adds()
         });
-        layers.sum::<u64>() + self.embedding.multiply_adds()
+        let linear = linear.sum::<u64>() + self.embedding.multiply_adds();
+        let frames = state.cross.first().map_or(0, KeyValues::frames);
+        let attended: usize = (1..=count).map(|token| state.position + token + frames).sum();
+        count as u64 * linear + 2 * attended as u64 * width * self.layers.len() as u64
     }
 }

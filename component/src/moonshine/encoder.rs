@@ -1,16 +1,16 @@
 //! Frames to encoder states: pre-norm transformer layers with full, bidirectional attention.
 
-use candle_core::Tensor;
-
 use super::config::Config;
 use crate::error::Error;
-use crate::kernels::activation::gelu;
-use crate::kernels::attention::KvCache;
-use crate::nn::linear::{Linear, project};
+use crate::kernels::activation::Activation;
+use crate::nn::attention::{KeyValues, Scratch};
+use crate::nn::linear::{InputBuffer, Linear, Output};
 use crate::nn::norm::LayerNorm;
-use crate::nn::rope::RotaryEmbedding;
-use crate::nn::{activate, attend, remember};
+use crate::nn::rope::{Angles, RotaryEmbedding};
 use crate::weights::Weights;
+
+/// Frames that go through a feed-forward layer at once: what lies between its two matrices stays in the cache.
+const FEED_FORWARD_ROWS: usize = 16;
 
 /// The four projections of an attention.
 #[derive(Debug)]
@@ -60,6 +60,21 @@ struct Layer {
     contract: Linear,
 }
 
+/// What an utterance is while it goes through the layers.
+#[derive(Debug)]
+pub struct EncoderState {
+    /// `[frames, width]`: frames at first, encoder states after the last layer.
+    pub states: Vec<f32>,
+    angles: Angles,
+    queries: Vec<f32>,
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    expanded: Vec<f32>,
+    input: InputBuffer,
+    memory: KeyValues,
+    scratch: Scratch,
+}
+
 /// The encoder's weights.
 #[derive(Debug)]
 pub struct Encoder {
@@ -106,31 +121,72 @@ impl Encoder {
         self.layers.len()
     }
 
-    /// Layer `index` (of [`Encoder::layers`]) on states `[frames, width]`; the last one also applies the final norm.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] where the shapes do not fit.
-    pub fn forward_layer(&self, index: usize, x: &Tensor) -> Result<Tensor, Error> {
-        let layer = &self.layers[index];
-        let normal = layer.attention_norm.forward(x)?;
-        let Attention { query, key, value, output } = &layer.attention;
-        let [queries, keys, values] = project([query, key, value], &normal)?;
-        let keys = self.rope.forward(&keys, self.head_size, 0)?;
-        let mut cache = KvCache::with_capacity(self.heads, self.head_size, x.dims()[0]);
-        remember(&mut cache, &keys, &values)?;
-        let queries = self.rope.forward(&queries, self.head_size, 0)?;
-        let x = (x + output.forward(&attend(&queries, &cache)?)?)?;
-        let normal = layer.feed_forward_norm.forward(&x)?;
-        let x = (&x + layer.contract.forward(&activate(&layer.expand.forward(&normal)?, gelu)?)?)?;
-        if index + 1 == self.layers.len() { self.norm.forward(&x) } else { Ok(x) }
+    /// Begins with frames `[frames, width]`.
+    #[must_use]
+    pub fn begin(&self, frames: Vec<f32>) -> EncoderState {
+        let count = frames.len() / self.width();
+        let mut angles = Angles::default();
+        self.rope.turn(0, count, &mut angles);
+        let int8 = self.layers.first().is_some_and(|layer| layer.attention.query.is_int8());
+        EncoderState {
+            angles,
+            queries: vec![0.0; frames.len()],
+            keys: vec![0.0; frames.len()],
+            values: vec![0.0; frames.len()],
+            states: frames,
+            expanded: Vec::new(),
+            input: InputBuffer::default(),
+            memory: KeyValues::new(self.heads, self.head_size, int8),
+            scratch: Scratch::default(),
+        }
     }
 
-    /// Multiply-accumulate operations of one layer for so many frames.
+    /// Takes the states through layer `index` (of [`Encoder::layers`]); the last one also applies the final norm.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where a layer's weights are not of its shape.
+    pub fn forward_layer(&self, index: usize, state: &mut EncoderState) -> Result<(), Error> {
+        let Layer { attention_norm, attention, feed_forward_norm, expand, contract } = &self.layers[index];
+        let EncoderState { states, angles, queries, keys, values, expanded, input, memory, scratch } = state;
+        let width = self.width();
+
+        let normal = input.normal(states, attention_norm, &attention.query);
+        attention.query.forward(normal, Output::Replace, queries)?;
+        attention.key.forward(normal, Output::Replace, keys)?;
+        attention.value.forward(normal, Output::Replace, values)?;
+        self.rope.rotate(queries, width, self.head_size, angles);
+        self.rope.rotate(keys, width, self.head_size, angles);
+        memory.fill(keys, values);
+        // The values are in the memory now, and their place is free.
+        let attended = values;
+        memory.attend(queries, scratch, attended);
+        attention.output.forward(input.rows(attended, &attention.output), Output::Add, states)?;
+
+        let inner = expand.outputs();
+        expanded.resize(FEED_FORWARD_ROWS * inner, 0.0);
+        for states in states.chunks_mut(FEED_FORWARD_ROWS * width) {
+            let expanded = &mut expanded[..states.len() / width * inner];
+            expand.forward(input.normal(states, feed_forward_norm, expand), Output::Replace, expanded)?;
+            Activation::Gelu.apply(expanded);
+            contract.forward(input.rows(expanded, contract), Output::Add, states)?;
+        }
+        if index + 1 == self.layers.len() {
+            self.norm.forward(states, queries);
+            std::mem::swap(states, queries);
+        }
+        Ok(())
+    }
+
+    fn width(&self) -> usize {
+        self.heads * self.head_size
+    }
+
+    /// Multiply-accumulate operations of layer `index` for the frames of `state`.
     #[must_use]
-    pub fn layer_multiply_adds(&self, index: usize, frames: usize) -> u64 {
+    pub fn layer_multiply_adds(&self, index: usize, state: &EncoderState) -> u64 {
         let layer = &self.layers[index];
         let linear = layer.attention.multiply_adds() + layer.expand.multiply_adds() + layer.contract.multiply_adds();
-        let frames = frames as u64;
-        frames * linear + 2 * frames * frames * (self.heads * self.head_size) as u64
+        let frames = (state.states.len() / self.width()) as u64;
+        frames * linear + 2 * frames * frames * self.width() as u64
     }
 }

@@ -4,15 +4,15 @@
 //! (`modeling_moonshine.py`). Everything is `[frames, channels]`, so that a window of frames lies in one piece and a
 //! convolution is a linear layer over windows.
 
-use candle_core::Tensor;
-
 use super::config::{CONV1_STRIDE, CONV2_STRIDE, CONV3_STRIDE, Config};
 use crate::error::Error;
-use crate::kernels::activation::{gelu, tanh};
-use crate::nn::linear::{Linear, window_count};
+use crate::kernels::activation::Activation;
+use crate::nn::linear::{InputBuffer, Linear, Output, window_count};
 use crate::nn::norm::GroupNorm;
-use crate::nn::{activate, with_slice};
 use crate::weights::{Matrix, Weights};
+
+/// Windows that are convolved at once: what they are copied or quantized to stays small.
+const WINDOW_BLOCK: usize = 64;
 
 /// The front end's weights.
 #[derive(Debug)]
@@ -32,8 +32,8 @@ impl FrontEnd {
     pub fn new(config: &Config, weights: &mut Weights) -> Result<Self, Error> {
         let mut plain = |name: &str| weights.take_plain(&format!("model.encoder.{name}"));
         let conv1 = Linear::new(Matrix::Float(plain("conv1.weight")?.squeeze(1)?), None)?;
-        let group_norm =
-            GroupNorm::new(plain("groupnorm.weight")?, plain("groupnorm.bias")?, f64::from(config.group_norm_epsilon));
+        let (weight, bias) = (plain("groupnorm.weight")?, plain("groupnorm.bias")?);
+        let group_norm = GroupNorm::new(&weight, &bias, f64::from(config.group_norm_epsilon))?;
         let (bias2, bias3) = (plain("conv2.bias")?, plain("conv3.bias")?);
         let conv2 = Linear::new(weights.take_matrix("model.encoder.conv2.weight")?, Some(&bias2))?;
         let conv3 = Linear::new(weights.take_matrix("model.encoder.conv3.weight")?, Some(&bias3))?;
@@ -43,14 +43,12 @@ impl FrontEnd {
     /// Mono samples at 16 000 Hz to frames `[frames, width]`.
     ///
     /// # Errors
-    /// [`Error::Internal`] where there are fewer samples than one frame takes.
-    pub fn forward(&self, samples: &[f32]) -> Result<Tensor, Error> {
-        let x = self.conv1.forward_windows(samples, CONV1_STRIDE)?;
-        let x = activate(&x, tanh)?;
-        let x = self.group_norm.forward(&x)?;
-        let x = activate(&with_slice(&x, |x| self.conv2.forward_windows(x, CONV2_STRIDE * self.width))??, gelu)?;
-        let channels = self.conv2.outputs();
-        activate(&with_slice(&x, |x| self.conv3.forward_windows(x, CONV3_STRIDE * channels))??, gelu)
+    /// [`Error::Internal`] where a layer's weights are not of its shape.
+    pub fn forward(&self, samples: &[f32]) -> Result<Vec<f32>, Error> {
+        let mut x = convolve(&self.conv1, samples, CONV1_STRIDE, Activation::Tanh)?;
+        self.group_norm.forward(&mut x);
+        let x = convolve(&self.conv2, &x, CONV2_STRIDE * self.width, Activation::Gelu)?;
+        convolve(&self.conv3, &x, CONV3_STRIDE * self.conv2.outputs(), Activation::Gelu)
     }
 
     /// Multiply-accumulate operations for so many samples.
@@ -64,4 +62,17 @@ impl FrontEnd {
             + frames2 as u64 * self.conv2.multiply_adds()
             + frames3 as u64 * self.conv3.multiply_adds()
     }
+}
+
+/// A convolution of frames that lie one after the other, with windows `step` values apart, and its activation.
+fn convolve(conv: &Linear, x: &[f32], step: usize, activation: Activation) -> Result<Vec<f32>, Error> {
+    let windows = window_count(x.len(), conv.inputs(), step);
+    let mut out = vec![0.0; windows * conv.outputs()];
+    let mut buffer = InputBuffer::default();
+    for (block, out) in out.chunks_mut(WINDOW_BLOCK * conv.outputs()).enumerate() {
+        let input = buffer.windows(&x[block * WINDOW_BLOCK * step..], out.len() / conv.outputs(), step, conv);
+        conv.forward(input, Output::Replace, out)?;
+        activation.apply(out);
+    }
+    Ok(out)
 }

@@ -6,23 +6,21 @@ pub mod config;
 pub mod decoder;
 pub mod encoder;
 pub mod frontend;
+mod utterance;
 
 use std::rc::Rc;
 
-use candle_core::Tensor;
-
 use crate::error::Error;
-use crate::family::{Family, Hypothesis, Model, ModelTraits, Plan, Progress, Utterance};
+use crate::family::{Family, Model, ModelTraits, Plan, Utterance};
 use crate::gguf::Metadata;
-use crate::greedy;
-use crate::metrics::{Meter, Stage};
 use crate::tokenizer::Tokenizer;
 use crate::weights::{TensorSpec, Weights};
 
 use config::{CONV1_STRIDE, CONV2_STRIDE, CONV3_STRIDE, Config, shortest_utterance_samples};
-use decoder::{Decoder, DecoderState};
+use decoder::Decoder;
 use encoder::Encoder;
 use frontend::FrontEnd;
+use utterance::MoonshineUtterance;
 
 /// The family.
 #[derive(Debug)]
@@ -83,10 +81,11 @@ impl MoonshineModel {
     /// Encoder states `[frames, width]` of an utterance, all at once: what its steps compute one by one.
     ///
     /// # Errors
-    /// [`Error::Internal`] where there are fewer samples than one frame takes.
-    pub fn encode(&self, samples: &[f32]) -> Result<Tensor, Error> {
-        (0..self.encoder.layers())
-            .try_fold(self.front_end.forward(samples)?, |states, layer| self.encoder.forward_layer(layer, &states))
+    /// [`Error::Internal`] where a layer's weights are not of its shape.
+    pub fn encode(&self, samples: &[f32]) -> Result<Vec<f32>, Error> {
+        let mut state = self.encoder.begin(self.front_end.forward(samples)?);
+        (0..self.encoder.layers()).try_for_each(|layer| self.encoder.forward_layer(layer, &mut state))?;
+        Ok(state.states)
     }
 }
 
@@ -105,71 +104,7 @@ impl Model for MoonshineModel {
         &self.tokenizer
     }
 
-    fn begin(self: Rc<Self>, samples: Vec<f32>) -> Result<Box<dyn Utterance>, Error> {
-        let max_tokens = self.config.max_tokens(samples.len());
-        Ok(Box::new(MoonshineUtterance { work: Work::FrontEnd(samples), max_tokens, model: self }))
-    }
-}
-
-/// Where an utterance stands: what the next step needs, and no more.
-#[derive(Debug)]
-enum Work {
-    FrontEnd(Vec<f32>),
-    Encoder { layer: usize, states: Tensor },
-    CrossAttention { encoded: Tensor },
-    Decoder { state: DecoderState, last: u32, hypothesis: Hypothesis },
-    Finished,
-}
-
-#[derive(Debug)]
-struct MoonshineUtterance {
-    model: Rc<MoonshineModel>,
-    max_tokens: usize,
-    work: Work,
-}
-
-impl Utterance for MoonshineUtterance {
-    fn step(&mut self, meter: &mut Meter) -> Result<Progress, Error> {
-        let MoonshineModel { front_end, encoder, decoder, tokenizer, .. } = &*self.model;
-        self.work = match std::mem::replace(&mut self.work, Work::Finished) {
-            Work::FrontEnd(samples) => {
-                let cost = front_end.multiply_adds(samples.len());
-                let states = meter.measure(Stage::FrontEnd, cost, || front_end.forward(&samples))?;
-                Work::Encoder { layer: 0, states }
-            }
-            Work::Encoder { layer, states } => {
-                let cost = encoder.layer_multiply_adds(layer, states.dims()[0]);
-                let states = meter.measure(Stage::Encoder, cost, || encoder.forward_layer(layer, &states))?;
-                if layer + 1 < encoder.layers() {
-                    Work::Encoder { layer: layer + 1, states }
-                } else {
-                    Work::CrossAttention { encoded: states }
-                }
-            }
-            Work::CrossAttention { encoded } => {
-                let cost = decoder.begin_multiply_adds(encoded.dims()[0]);
-                let state =
-                    meter.measure(Stage::CrossAttention, cost, || decoder.begin(&encoded, self.max_tokens + 1))?;
-                Work::Decoder { state, last: tokenizer.bos(), hypothesis: Hypothesis::default() }
-            }
-            Work::Decoder { mut state, last, mut hypothesis } => {
-                let cost = decoder.step_multiply_adds(&state);
-                let token = meter.measure(Stage::Decoder, cost, || -> Result<_, Error> {
-                    Ok(greedy::pick(&decoder.step(last, &mut state)?))
-                })?;
-                meter.count_token();
-                if token.id == tokenizer.eos() {
-                    return Ok(Progress::Done(hypothesis));
-                }
-                if hypothesis.tokens.len() == self.max_tokens {
-                    hypothesis.hit_token_rate = true;
-                    return Ok(Progress::Done(hypothesis));
-                }
-                hypothesis.tokens.push(token);
-                Work::Decoder { state, last: token.id, hypothesis }
-            }
-            Work::Finished => return Err(Error::Internal("a step after the last one".into())),
-        };
-        Ok(Progress::Working)
+    fn begin(self: Rc<Self>, samples: Vec<f32>, draft: Vec<u32>) -> Result<Box<dyn Utterance>, Error> {
+        Ok(Box::new(MoonshineUtterance::new(self, samples, draft)))
     }
 }

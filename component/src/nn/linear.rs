@@ -1,10 +1,12 @@
 //! Linear layers and convolutions over time, on weights as the file stores them.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
-use super::{matrix, with_slice};
+use super::norm::LayerNorm;
+use super::with_slice;
 use crate::error::Error;
-use crate::kernels::int8::{Int8Matrix, Int8Rows};
+pub use crate::kernels::int8::Output;
+use crate::kernels::int8::Int8Rows;
 use crate::weights::Matrix;
 
 /// F16 weights are widened so many output channels at a time, so that they never stand in memory as F32 all at once.
@@ -15,6 +17,58 @@ const WIDENED_ROWS: usize = 512;
 pub struct Linear {
     weight: Matrix,
     bias: Option<Vec<f32>>,
+}
+
+/// Rows of activations as layers read them: in 8 bits those whose weights are.
+#[derive(Debug, Clone, Copy)]
+pub enum Input<'a> {
+    /// For weights of F32 or F16.
+    Float(&'a [f32]),
+    /// For weights in 8 bits.
+    Int8(&'a Int8Rows),
+}
+
+/// Where inputs are made, kept from layer to layer so that nothing is allocated.
+#[derive(Debug, Default)]
+pub struct InputBuffer {
+    rows: Int8Rows,
+    floats: Vec<f32>,
+}
+
+impl InputBuffer {
+    /// Rows `[n, in]` for `reader` and other layers with weights of its kind.
+    pub fn rows<'a>(&'a mut self, x: &'a [f32], reader: &Linear) -> Input<'a> {
+        let columns = reader.inputs();
+        if !reader.is_int8() {
+            return Input::Float(x);
+        }
+        self.rows.fill(x, x.len() / columns, columns, columns);
+        Input::Int8(&self.rows)
+    }
+
+    /// The layer norm of rows `[n, in]`, for `reader` and other layers with weights of its kind.
+    pub fn normal(&mut self, x: &[f32], norm: &LayerNorm, reader: &Linear) -> Input<'_> {
+        if reader.is_int8() {
+            self.rows.fill_normal(x, norm.weight(), norm.epsilon());
+            return Input::Int8(&self.rows);
+        }
+        self.floats.resize(x.len(), 0.0);
+        norm.forward(x, &mut self.floats);
+        Input::Float(&self.floats)
+    }
+
+    /// `count` windows: window `i` is the [`Linear::inputs`] values from `x[i · step]` on, so that a convolution over frames
+    /// that lie one after the other needs no padding and no other layout.
+    pub fn windows(&mut self, x: &[f32], count: usize, step: usize, reader: &Linear) -> Input<'_> {
+        let columns = reader.inputs();
+        if reader.is_int8() {
+            self.rows.fill(x, count, columns, step);
+            return Input::Int8(&self.rows);
+        }
+        self.floats.clear();
+        (0..count).for_each(|window| self.floats.extend_from_slice(&x[window * step..][..columns]));
+        Input::Float(&self.floats)
+    }
 }
 
 impl Linear {
@@ -39,6 +93,12 @@ impl Linear {
         self.shape().1
     }
 
+    /// Whether its weights are 8-bit integers.
+    #[must_use]
+    pub fn is_int8(&self) -> bool {
+        matches!(self.weight, Matrix::Int8(_))
+    }
+
     /// Multiply-accumulate operations for one row of input.
     #[must_use]
     pub fn multiply_adds(&self) -> u64 {
@@ -52,92 +112,59 @@ impl Linear {
         }
     }
 
-    /// `[rows, in]` to `[rows, out]`.
+    /// Rows `[n, in]` to `out`, `[n, out]`.
     ///
     /// # Errors
-    /// [`Error::Internal`] where the shapes do not fit.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let [y] = project([self], x)?;
-        Ok(y)
-    }
-
-    /// One output row per window: window `i` is the [`Linear::inputs`] values from `x[i · step]` on, so that a
-    /// convolution over frames that lie one after the other needs no padding and no other layout.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] where the shapes do not fit.
-    pub fn forward_windows(&self, x: &[f32], step: usize) -> Result<Tensor, Error> {
-        let (inputs, windows) = (self.inputs(), window_count(x.len(), self.inputs(), step));
-        match &self.weight {
-            Matrix::Int8(weight) => self.int8_product(weight, &Int8Rows::quantize(x, windows, inputs, step)),
-            Matrix::Float(weight) => {
-                let mut stretches = Vec::with_capacity(windows * inputs);
-                (0..windows).for_each(|window| stretches.extend_from_slice(&x[window * step..][..inputs]));
-                self.float_product(weight, &matrix(stretches, windows, inputs)?)
+    /// [`Error::Internal`] where the input was made for weights of the other kind, or its shape is another.
+    pub fn forward(&self, x: Input, output: Output, out: &mut [f32]) -> Result<(), Error> {
+        match (&self.weight, x) {
+            (Matrix::Int8(weight), Input::Int8(x)) => {
+                weight.multiply(x, self.bias.as_deref(), output, out);
+                Ok(())
             }
+            (Matrix::Float(weight), Input::Float(x)) => self.float_forward(weight, x, output, out),
+            _ => Err(Error::Internal("a layer was given the input of another".into())),
         }
     }
 
-    fn int8_product(&self, weight: &Int8Matrix, x: &Int8Rows) -> Result<Tensor, Error> {
-        let mut out = vec![0.0; x.rows() * weight.rows()];
-        weight.multiply(x, self.bias.as_deref(), &mut out);
-        matrix(out, x.rows(), weight.rows())
-    }
-
-    fn float_product(&self, weight: &Tensor, x: &Tensor) -> Result<Tensor, Error> {
-        let y = float_product(x, weight)?;
-        match &self.bias {
-            Some(bias) => Ok(y.broadcast_add(&Tensor::new(bias.as_slice(), y.device())?)?),
-            None => Ok(y),
-        }
-    }
-
-    /// The weights of output channels `rows`, as F32 `[rows, in]`: the layer as an embedding.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] where a row is out of range.
-    pub fn rows(&self, rows: &[u32]) -> Result<Tensor, Error> {
-        match &self.weight {
-            Matrix::Int8(weight) => {
-                let columns = weight.columns();
-                let mut out = vec![0.0; rows.len() * columns];
-                for (&row, out) in rows.iter().zip(out.chunks_exact_mut(columns)) {
-                    weight.dequantize_row(row as usize, out);
+    fn float_forward(&self, weight: &Tensor, x: &[f32], output: Output, out: &mut [f32]) -> Result<(), Error> {
+        let columns = self.inputs();
+        let x = Tensor::from_slice(x, (x.len() / columns, columns), &Device::Cpu)?;
+        with_slice(&product(&x, weight)?, |product| {
+            let rows = product.chunks_exact(self.outputs()).zip(out.chunks_exact_mut(self.outputs()));
+            for (product, out) in rows {
+                if output == Output::Replace {
+                    out.fill(0.0);
                 }
-                matrix(out, rows.len(), columns)
+                out.iter_mut().zip(product).for_each(|(out, y)| *out += y);
+                if let Some(bias) = &self.bias {
+                    out.iter_mut().zip(bias).for_each(|(out, bias)| *out += bias);
+                }
             }
+        })
+    }
+
+    /// Writes the weights of one output channel, as F32 `[in]`: the layer as an embedding.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the channel is out of range.
+    pub fn embed(&self, channel: u32, out: &mut [f32]) -> Result<(), Error> {
+        if channel as usize >= self.outputs() {
+            return Err(Error::Internal(format!("no output channel {channel}")));
+        }
+        match &self.weight {
+            Matrix::Int8(weight) => weight.dequantize_row(channel as usize, out),
             Matrix::Float(weight) => {
-                Ok(weight.index_select(&Tensor::new(rows, weight.device())?, 0)?.to_dtype(DType::F32)?)
+                let row = weight.narrow(0, channel as usize, 1)?.to_dtype(DType::F32)?;
+                with_slice(&row, |row| out.copy_from_slice(row))?;
             }
         }
+        Ok(())
     }
-}
-
-/// What each of several layers makes of the same input `[rows, in]`, which is quantized once for all of them.
-///
-/// # Errors
-/// [`Error::Internal`] where the shapes do not fit.
-pub fn project<const LAYERS: usize>(layers: [&Linear; LAYERS], x: &Tensor) -> Result<[Tensor; LAYERS], Error> {
-    let (rows, inputs) = x.dims2()?;
-    let mut quantized = None;
-    let mut outputs = Vec::with_capacity(LAYERS);
-    for layer in layers {
-        outputs.push(match &layer.weight {
-            Matrix::Float(weight) => layer.float_product(weight, x)?,
-            Matrix::Int8(weight) => {
-                let rows = match &quantized {
-                    Some(rows) => rows,
-                    None => quantized.insert(with_slice(x, |x| Int8Rows::quantize(x, rows, inputs, inputs))?),
-                };
-                layer.int8_product(weight, rows)?
-            }
-        });
-    }
-    outputs.try_into().map_err(|_| Error::Internal("an output for every layer".into()))
 }
 
 /// `x · Wᵀ` for weights of F32 or F16.
-fn float_product(x: &Tensor, weight: &Tensor) -> Result<Tensor, Error> {
+fn product(x: &Tensor, weight: &Tensor) -> Result<Tensor, Error> {
     if weight.dtype() == DType::F32 {
         return Ok(x.matmul(&weight.t()?)?);
     }
@@ -160,7 +187,7 @@ pub fn window_count(total: usize, length: usize, step: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Linear, window_count};
+    use super::{InputBuffer, Linear, Output, window_count};
     use crate::kernels::testing::Noise;
     use crate::nn::matrix;
     use crate::weights::Matrix;
@@ -182,15 +209,19 @@ mod tests {
             let bias = Tensor::from_vec(noise.take(outputs), outputs, &Device::Cpu).expect("a vector");
             let weight = Matrix::Float(matrix(packed, outputs, kernel * inputs).expect("a matrix"));
             let linear = Linear::new(weight, Some(&bias)).expect("a layer");
-            let out = linear.forward_windows(&x, stride * inputs).expect("shapes fit");
+            let windows = window_count(frames, kernel, stride);
+            let mut buffer = InputBuffer::default();
+            let mut out = vec![0.0; windows * outputs];
+            let input = buffer.windows(&x, windows, stride * inputs, &linear);
+            linear.forward(input, Output::Replace, &mut out).expect("shapes fit");
 
             let input =
                 matrix(x, frames, inputs).and_then(|x| Ok(x.t()?.unsqueeze(0)?.contiguous()?)).expect("a batch");
             let filters = Tensor::from_vec(stored, (outputs, inputs, kernel), &Device::Cpu).expect("filters");
             let want = input.conv1d(&filters, 0, stride, 1, 1).and_then(|y| y.squeeze(0)?.t()).expect("a convolution");
             let want = want.broadcast_add(&bias).and_then(|y| y.to_vec2::<f32>()).expect("floats");
-            assert_eq!(out.dims()[0], window_count(frames, kernel, stride));
-            for (is, want) in out.to_vec2::<f32>().expect("floats").iter().flatten().zip(want.iter().flatten()) {
+            assert_eq!(windows, want.len());
+            for (is, want) in out.iter().zip(want.iter().flatten()) {
                 assert!((is - want).abs() < 1e-5, "{is}, {want}");
             }
         }
@@ -201,16 +232,23 @@ mod tests {
         // More output channels than are widened at a time, with a remainder.
         let mut noise = Noise::new(21);
         let weight = matrix(noise.take(1100 * 9), 1100, 9).and_then(|w| Ok(w.to_dtype(DType::F16)?)).expect("f16");
-        let x = matrix(noise.take(3 * 9), 3, 9).expect("a matrix");
+        let values = noise.take(3 * 9);
+        let x = matrix(values.clone(), 3, 9).expect("a matrix");
         let widened = weight.to_dtype(DType::F32).expect("f32");
         let want = x.matmul(&widened.t().expect("transposed")).and_then(|y| y.to_vec2::<f32>()).expect("floats");
         let linear = Linear::new(Matrix::Float(weight), None).expect("a layer");
-        let got = linear.forward(&x).and_then(|y| Ok(y.to_vec2::<f32>()?)).expect("floats");
-        for (is, want) in got.iter().flatten().zip(want.iter().flatten()) {
-            assert!((is - want).abs() < 1e-6, "{is}, {want}");
+        let mut got = vec![1.0; 3 * 1100];
+        let mut buffer = InputBuffer::default();
+        linear.forward(buffer.rows(&values, &linear), Output::Add, &mut got).expect("shapes fit");
+        for (is, want) in got.iter().zip(want.iter().flatten()) {
+            assert!((is - want - 1.0).abs() < 1e-6, "{is}, {want}");
         }
-        let rows = linear.rows(&[1099, 0]).and_then(|rows| Ok(rows.to_vec2::<f32>()?)).expect("floats");
         let all = widened.to_vec2::<f32>().expect("floats");
-        assert_eq!(rows, [all[1099].clone(), all[0].clone()]);
+        let mut row = [0.0; 9];
+        for channel in [1099, 0] {
+            linear.embed(channel, &mut row).expect("a channel");
+            assert_eq!(row.as_slice(), all[channel as usize]);
+        }
+        assert!(linear.embed(1100, &mut row).is_err());
     }
 }

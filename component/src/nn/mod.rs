@@ -1,14 +1,13 @@
-//! Layers over candle tensors: activations are `[frames, channels]`, F32, contiguous.
+//! Layers: activations are rows of F32, `[frames, channels]`, one after the other.
 
+pub mod attention;
 pub mod linear;
 pub mod norm;
 pub mod rope;
 
-use candle_core::{CpuStorage, Device, Storage, Tensor};
+use candle_core::{CpuStorage, Storage, Tensor};
 
 use crate::error::Error;
-use crate::kernels::activation;
-use crate::kernels::attention::KvCache;
 
 /// Hands the values of a contiguous F32 tensor to `read`, without a copy.
 ///
@@ -23,39 +22,7 @@ pub fn with_slice<T>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> T) -> Result<
 }
 
 /// A tensor `[rows, columns]` of these values.
-///
-/// # Errors
-/// [`Error::Internal`] where there are not so many values.
-pub fn matrix(values: Vec<f32>, rows: usize, columns: usize) -> Result<Tensor, Error> {
-    Ok(Tensor::from_vec(values, (rows, columns), &Device::Cpu)?)
-}
-
-/// Applies one of [`crate::kernels::activation`]'s functions to every value of `[rows, columns]`.
-///
-/// # Errors
-/// [`Error::Internal`] where the tensor is not contiguous F32.
-pub fn activate(x: &Tensor, function: impl Fn(f32) -> f32) -> Result<Tensor, Error> {
-    let (rows, columns) = x.dims2()?;
-    let mut values = with_slice(x, <[f32]>::to_vec)?;
-    activation::map(&mut values, function);
-    matrix(values, rows, columns)
-}
-
-/// Attention of queries `[n, channels]` over the frames of a cache, in the same shape.
-///
-/// # Errors
-/// [`Error::Internal`] where the tensor is not contiguous F32.
-pub fn attend(queries: &Tensor, cache: &KvCache) -> Result<Tensor, Error> {
-    let (rows, columns) = queries.dims2()?;
-    let mut out = vec![0.0; rows * columns];
-    with_slice(queries, |queries| cache.attend(queries, &mut out))?;
-    matrix(out, rows, columns)
-}
-
-/// Appends keys and values `[n, channels]` to a cache that has room for them.
-///
-/// # Errors
-/// [`Error::Internal`] where a tensor is not contiguous F32.
-pub fn remember(cache: &mut KvCache, keys: &Tensor, values: &Tensor) -> Result<(), Error> {
-    with_slice(keys, |keys| with_slice(values, |values| cache.append(keys, values)))?
+#[cfg(test)]
+pub(crate) fn matrix(values: Vec<f32>, rows: usize, columns: usize) -> Result<Tensor, Error> {
+    Ok(Tensor::from_vec(values, (rows, columns), &candle_core::Device::Cpu)?)
 }

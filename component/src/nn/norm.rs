@@ -2,9 +2,8 @@
 
 use candle_core::Tensor;
 
-use super::{matrix, with_slice};
 use crate::error::Error;
-use crate::kernels::norm::layer_norm;
+use crate::kernels::norm::{layer_norm, moments, scale_and_shift};
 
 /// Layer norm over the channels of each frame, with a weight and no bias.
 #[derive(Debug)]
@@ -22,47 +21,49 @@ impl LayerNorm {
         Ok(Self { weight: weight.to_vec1()?, epsilon })
     }
 
-    /// `[frames, channels]` to the same shape.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] where the shapes do not fit.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let (frames, channels) = x.dims2()?;
-        let mut out = vec![0.0; frames * channels];
-        with_slice(x, |x| layer_norm(x, &self.weight, self.epsilon, &mut out))?;
-        matrix(out, frames, channels)
+    /// The weight, `[channels]`.
+    #[must_use]
+    pub fn weight(&self) -> &[f32] {
+        &self.weight
+    }
+
+    /// What is added to the variance.
+    #[must_use]
+    pub fn epsilon(&self) -> f32 {
+        self.epsilon
+    }
+
+    /// `[frames, channels]` to `out` in the same shape.
+    pub fn forward(&self, x: &[f32], out: &mut [f32]) {
+        layer_norm(x, &self.weight, self.epsilon, out);
     }
 }
 
 /// Group norm of one group: over all frames and channels at once, with a weight and a bias per channel.
 #[derive(Debug)]
 pub struct GroupNorm {
-    weight: Tensor,
-    bias: Tensor,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
     epsilon: f64,
 }
 
 impl GroupNorm {
     /// A norm with this weight and bias, `[channels]` each.
-    #[must_use]
-    pub fn new(weight: Tensor, bias: Tensor, epsilon: f64) -> Self {
-        Self { weight, bias, epsilon }
-    }
-
-    /// `[frames, channels]` to the same shape.
     ///
     /// # Errors
-    /// [`Error::Internal`] where the shapes do not fit.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        // Millions of values are summed here: in f32 the sum would lose digits that the mean needs.
-        let (mean, variance) = with_slice(x, |x| {
-            let count = x.len() as f64;
-            let mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
-            let variance = x.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / count;
-            (mean, variance)
-        })?;
-        let normal = x.affine(1.0 / (variance + self.epsilon).sqrt(), -mean / (variance + self.epsilon).sqrt())?;
-        Ok(normal.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)?)
+    /// [`Error::Internal`] where one is not F32.
+    pub fn new(weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Self, Error> {
+        Ok(Self { weight: weight.to_vec1()?, bias: bias.to_vec1()?, epsilon })
+    }
+
+    /// Normalizes `[frames, channels]` in place.
+    pub fn forward(&self, x: &mut [f32]) {
+        let (mean, variance) = moments(x);
+        let inverse = 1.0 / (variance + self.epsilon).sqrt();
+        let scales: Vec<f32> = self.weight.iter().map(|&weight| (f64::from(weight) * inverse) as f32).collect();
+        let shift = |(&bias, &weight)| (f64::from(bias) - mean * inverse * f64::from(weight)) as f32;
+        let shifts: Vec<f32> = self.bias.iter().zip(&self.weight).map(shift).collect();
+        scale_and_shift(x, &scales, &shifts);
     }
 }
 
@@ -70,7 +71,6 @@ impl GroupNorm {
 mod tests {
     use super::GroupNorm;
     use crate::kernels::testing::Noise;
-    use crate::nn::matrix;
     use candle_core::{Device, Tensor};
 
     #[test]
@@ -80,9 +80,8 @@ mod tests {
             let x = noise.take(frames * channels);
             let (weight, bias) = (noise.take(channels), noise.take(channels));
             let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).expect("a vector");
-            let input = matrix(x.clone(), frames, channels).expect("a matrix");
-            let group = GroupNorm::new(tensor(&weight), tensor(&bias), 1e-5).forward(&input).expect("shapes fit");
-            let group = group.flatten_all().and_then(|values| values.to_vec1::<f32>()).expect("floats");
+            let mut group = x.clone();
+            GroupNorm::new(&tensor(&weight), &tensor(&bias), 1e-5).expect("floats").forward(&mut group);
 
             let mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / x.len() as f64;
             let variance = x.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / x.len() as f64;

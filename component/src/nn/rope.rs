@@ -2,17 +2,20 @@
 //!
 //! Su et al., "RoFormer" (2021), eq. 34, with the pairs `(0, 1), (2, 3), …` as the paper has them.
 
-use candle_core::Tensor;
-
-use super::{matrix, with_slice};
-use crate::error::Error;
-
-/// The angles of every position, up to the longest sequence.
+/// How fast each pair turns.
 #[derive(Debug)]
 pub struct RotaryEmbedding {
     /// Rotated dimensions of a head; even.
     dimensions: usize,
+    /// Radians a position, one per pair.
     frequencies: Vec<f32>,
+}
+
+/// Sines and cosines of consecutive positions, which all heads and layers share.
+#[derive(Debug, Default)]
+pub struct Angles {
+    /// For each position and pair, the sine and the cosine.
+    turns: Vec<(f32, f32)>,
 }
 
 impl RotaryEmbedding {
@@ -25,40 +28,46 @@ impl RotaryEmbedding {
         Self { dimensions, frequencies }
     }
 
-    /// Rotates `x` `[frames, heads · head_size]`, whose first frame is at `position`.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] where the shapes do not fit.
-    pub fn forward(&self, x: &Tensor, head_size: usize, position: usize) -> Result<Tensor, Error> {
-        let (frames, channels) = x.dims2()?;
-        let mut values = with_slice(x, <[f32]>::to_vec)?;
-        for (frame, row) in values.chunks_exact_mut(channels).enumerate() {
-            let angles = self.frequencies.iter().map(|&frequency| (position + frame) as f32 * frequency);
-            let turns: Vec<_> = angles.map(f32::sin_cos).collect();
+    /// Computes the angles of `count` positions from `first` on, in place of what was there.
+    pub fn turn(&self, first: usize, count: usize, angles: &mut Angles) {
+        angles.turns.clear();
+        for position in first..first + count {
+            angles.turns.extend(self.frequencies.iter().map(|&frequency| (position as f32 * frequency).sin_cos()));
+        }
+    }
+
+    /// Rotates `x` `[frames, heads · head_size]` in place; `angles` holds those of its frames.
+    pub fn rotate(&self, x: &mut [f32], channels: usize, head_size: usize, angles: &Angles) {
+        // No dimension turns: there is nothing to split the angles by.
+        if self.dimensions == 0 {
+            return;
+        }
+        for (row, turns) in x.chunks_exact_mut(channels).zip(angles.turns.chunks_exact(self.dimensions / 2)) {
             for head in row.chunks_exact_mut(head_size) {
-                for (pair, &(sin, cos)) in head[..self.dimensions].chunks_exact_mut(2).zip(&turns) {
-                    let (even, odd) = (pair[0], pair[1]);
-                    pair[0] = even * cos - odd * sin;
-                    pair[1] = odd * cos + even * sin;
+                for (pair, &(sin, cos)) in head[..self.dimensions].as_chunks_mut::<2>().0.iter_mut().zip(turns) {
+                    let [even, odd] = *pair;
+                    *pair = [even * cos - odd * sin, odd * cos + even * sin];
                 }
             }
         }
-        matrix(values, frames, channels)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::RotaryEmbedding;
+    use super::{Angles, RotaryEmbedding};
     use crate::kernels::testing::Noise;
-    use crate::nn::matrix;
 
     #[test]
     fn pairs_turn_by_position_and_the_rest_of_each_head_stays() {
         let x = Noise::new(4).take(3 * 2 * 6);
         let rope = RotaryEmbedding::new(4, 10_000.0);
-        let out = rope.forward(&matrix(x.clone(), 3, 12).expect("a matrix"), 6, 5).expect("shapes fit");
-        for (frame, row) in out.to_vec2::<f32>().expect("floats").iter().enumerate() {
+        let mut angles = Angles::default();
+        rope.turn(0, 9, &mut angles);
+        rope.turn(5, 3, &mut angles);
+        let mut out = x.clone();
+        rope.rotate(&mut out, 12, 6, &angles);
+        for (frame, row) in out.chunks(12).enumerate() {
             for head in 0..2 {
                 let at = |i: usize| f64::from(x[frame * 12 + head * 6 + i]);
                 for pair in 0..2 {
@@ -73,5 +82,15 @@ mod tests {
                 assert_eq!(row[head * 6 + 4..][..2], x[frame * 12 + head * 6 + 4..][..2]);
             }
         }
+    }
+
+    #[test]
+    fn without_dimensions_nothing_turns() {
+        let mut x = [1.0, 2.0];
+        let rope = RotaryEmbedding::new(0, 10_000.0);
+        let mut angles = Angles::default();
+        rope.turn(3, 1, &mut angles);
+        rope.rotate(&mut x, 2, 2, &angles);
+        assert_eq!(x, [1.0, 2.0]);
     }
 }

@@ -90,7 +90,7 @@ impl Model for TinyModel {
         &self.tokenizer
     }
 
-    fn begin(self: Rc<Self>, _samples: Vec<f32>) -> Result<Box<dyn Utterance>, Error> {
+    fn begin(self: Rc<Self>, _samples: Vec<f32>, _draft: Vec<u32>) -> Result<Box<dyn Utterance>, Error> {
         Err(Error::Internal("it cannot transcribe".into()))
     }
 }

@@ -1,31 +1,29 @@
 //! Products of 8-bit weights with 7-bit activations, exact in integers on every engine.
 //!
 //! Weights are `i8`, symmetric, with one scale per output channel; activations are quantized row by row to `0..=127` with
-//! a scale and a zero point. With seven bits on one side, the pairwise sums inside
-//! `i32x4.relaxed_dot_i8x16_i7x16_add` cannot overflow (2 · 127 · 128 < 2¹⁵), which makes the relaxed instruction give the
-//! same integers everywhere; plain `simd128` computes the same with `i32x4.dot_i16x8_s`, and the reference with a loop.
+//! a scale and a zero point. With seven bits on one side, the pairwise sums inside the relaxed dot products cannot overflow
+//! (2 · 127 · 128 < 2¹⁵), which makes them give the same integers everywhere; plain `simd128` computes the same with
+//! `i32x4.dot_i16x8_s`, and the reference with a loop.
 //!
 //! ```text
 //! x ≈ (q − zero) · scale                               per row of activations
 //! y[o] = (Σ q·w[o] − zero · Σ w[o]) · (scale · weight_scale[o]) + bias[o]
 //! ```
 
+pub mod attention;
 mod rows;
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-mod scalar;
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-mod simd;
+pub(in crate::kernels) mod tile;
+pub mod variant;
 
 pub use rows::Int8Rows;
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-use scalar::{dot_1x4, dot_2x4};
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-use simd::{dot_1x4, dot_2x4};
 
-/// Weights and activations are padded to whole vectors of this many columns.
-const LANES: usize = 16;
-/// Output channels that are computed together.
-const CHANNEL_TILE: usize = 4;
+use super::lanes::{F32x4, I32x4};
+use tile::{CHUNK, GROUP, LANES, PANEL_SIGNED, TILE_ROWS, TILE_VECTORS, offset, tile};
+
+/// Output channels that are packed together.
+const PANEL: usize = 16;
+/// Vectors of sums in a panel.
+const PANEL_VECTORS: usize = PANEL / LANES;
 /// Activations that stay in the first-level cache while the weights stream past them, in bytes.
 const ROW_BLOCK_BYTES: usize = 16 * 1024;
 
@@ -34,20 +32,31 @@ const ROW_BLOCK_BYTES: usize = 16 * 1024;
 pub struct Int8Matrix {
     rows: usize,
     columns: usize,
-    /// Columns after padding to [`LANES`]; the padding is zero.
+    /// Columns after padding to [`CHUNK`]; the padding is zero.
     stride: usize,
-    /// `[rows rounded up to CHANNEL_TILE, stride]`, rows of padding zero.
-    weights: Vec<i8>,
+    /// Bytes of `i8`, a panel of `stride · PANEL` after the other; see [`tile`](self::tile).
+    weights: Vec<u8>,
     /// One per row, rows of padding zero.
     scales: Vec<f32>,
     /// Σ of each row's weights.
     sums: Vec<i32>,
+    /// For each panel, whether two groups' products with 0..=127 fit 16 bits together.
+    pairs_fit: Vec<bool>,
+}
+
+/// What a product does with what was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// It takes its place.
+    Replace,
+    /// It is added to it.
+    Add,
 }
 
 impl Int8Matrix {
     /// Packs row-major weights `[rows, columns]` with one scale per row.
     ///
-    /// No copy is made when `columns` is a multiple of 16 and `rows` of 4.
+    /// No copy is made when `columns` and `rows` are multiples of 16.
     ///
     /// # Panics
     /// If the lengths do not fit the shape: the loader makes them so.
@@ -55,20 +64,32 @@ impl Int8Matrix {
     pub fn pack(rows: usize, columns: usize, weights: Vec<i8>, mut scales: Vec<f32>) -> Self {
         assert_eq!(weights.len(), rows * columns, "one weight per element");
         assert_eq!(scales.len(), rows, "one scale per output channel");
-        let stride = columns.next_multiple_of(LANES);
-        let padded_rows = rows.next_multiple_of(CHANNEL_TILE);
-        let weights = if (stride, padded_rows) == (columns, rows) {
-            weights
+        let stride = columns.next_multiple_of(CHUNK);
+        let padded_rows = rows.next_multiple_of(PANEL);
+        let mut weights: Vec<u8> = if (stride, padded_rows) == (columns, rows) {
+            weights.into_iter().map(i8::cast_unsigned).collect()
         } else {
             let mut padded = vec![0; padded_rows * stride];
             for (to, from) in padded.chunks_exact_mut(stride).zip(weights.chunks_exact(columns)) {
-                to[..columns].copy_from_slice(from);
+                to.iter_mut().zip(from).for_each(|(to, &from)| *to = from.cast_unsigned());
             }
             padded
         };
-        let sums = weights.chunks_exact(stride).map(|row| row.iter().map(|&w| i32::from(w)).sum()).collect();
+        let sum = |row: &[u8]| row.iter().map(|&w| i32::from(w.cast_signed())).sum();
+        let sums = weights.chunks_exact(stride).map(sum).collect();
+        let mut unpacked = vec![0; PANEL * stride];
+        let mut pairs_fit = Vec::with_capacity(padded_rows / PANEL);
+        for panel in weights.chunks_exact_mut(PANEL * stride) {
+            unpacked.copy_from_slice(panel);
+            for (channel, row) in unpacked.chunks_exact(stride).enumerate() {
+                for (column, &weight) in row.iter().enumerate() {
+                    panel[offset(column, channel, PANEL)] = weight;
+                }
+            }
+            pairs_fit.push(unpacked.chunks_exact(stride).all(do_pairs_fit));
+        }
         scales.resize(padded_rows, 0.0);
-        Self { rows, columns, stride, weights, scales, sums }
+        Self { rows, columns, stride, weights, scales, sums, pairs_fit }
     }
 
     /// Output channels.
@@ -85,47 +106,45 @@ impl Int8Matrix {
 
     /// Writes one row's weights as floats, as an embedding needs them. `out` holds [`Int8Matrix::columns`] values.
     pub fn dequantize_row(&self, row: usize, out: &mut [f32]) {
-        let scale = self.scales[row];
-        for (out, &w) in out.iter_mut().zip(&self.weights[row * self.stride..][..self.columns]) {
-            *out = f32::from(w) * scale;
+        let panel = self.panel_bytes(row / PANEL);
+        for (column, out) in out.iter_mut().enumerate().take(self.columns) {
+            let weight = panel[offset(column, row % PANEL, PANEL)].cast_signed();
+            *out = f32::from(weight) * self.scales[row];
         }
     }
 
-    /// `out[m, o] = activations[m] · self[o] + bias[o]`, `out` row-major `[activations.rows(), self.rows()]`.
+    /// `out[m, o] = activations[m] · self[o] + bias[o]`, or that added to it; `out` row-major
+    /// `[activations.rows(), self.rows()]`.
     ///
     /// # Panics
     /// If the shapes do not fit each other.
-    pub fn multiply(&self, activations: &Int8Rows, bias: Option<&[f32]>, out: &mut [f32]) {
+    pub fn multiply(&self, activations: &Int8Rows, bias: Option<&[f32]>, output: Output, out: &mut [f32]) {
         assert_eq!(activations.stride, self.stride, "activations and weights have the same columns");
-        assert_eq!(out.len(), activations.rows * self.rows, "one output per row and channel");
+        assert_eq!(out.len(), activations.rows() * self.rows, "one output per row and channel");
         assert!(bias.is_none_or(|bias| bias.len() == self.rows), "one bias per output channel");
-        let block = (ROW_BLOCK_BYTES / self.stride).max(1);
-        for first in (0..activations.rows).step_by(block) {
-            let last = (first + block).min(activations.rows);
-            for channel in (0..self.rows).step_by(CHANNEL_TILE) {
-                let bias = tile_bias(bias, channel);
-                let mut row = first;
-                while row + 2 <= last {
-                    let [a, b] = dot_2x4(activations.pair(row), self.channels(channel));
-                    self.finish(activations, row, channel, a, bias, out);
-                    self.finish(activations, row + 1, channel, b, bias, out);
-                    row += 2;
-                }
-                if row < last {
-                    let a = dot_1x4(activations.row(row), self.channels(channel));
-                    self.finish(activations, row, channel, a, bias, out);
+        let pairs = variant::pairs();
+        let block = (ROW_BLOCK_BYTES / self.stride).max(TILE_ROWS) / TILE_ROWS * TILE_ROWS;
+        for first in (0..activations.rows()).step_by(block) {
+            let rows = first..(first + block).min(activations.rows());
+            for panel in 0..self.pairs_fit.len() {
+                let job = Job { matrix: self, panel, activations, bias, output };
+                if pairs && self.pairs_fit[panel] {
+                    job.run::<true>(rows.clone(), out);
+                } else {
+                    job.run::<false>(rows.clone(), out);
                 }
             }
         }
     }
 
-    /// The naive reference of [`Int8Matrix::multiply`], with which every kernel agrees bit for bit.
+    /// The naive reference of [`Int8Matrix::multiply`] that replaces, with which every kernel agrees bit for bit.
     pub fn multiply_reference(&self, activations: &Int8Rows, bias: Option<&[f32]>, out: &mut [f32]) {
         for (row, out) in out.chunks_exact_mut(self.rows).enumerate() {
             for (channel, out) in out.iter_mut().enumerate() {
-                let weights = &self.weights[channel * self.stride..][..self.stride];
+                let panel = self.panel_bytes(channel / PANEL);
+                let weight = |column| i32::from(panel[offset(column, channel % PANEL, PANEL)].cast_signed());
                 let dot: i32 =
-                    activations.row(row).iter().zip(weights).map(|(&q, &w)| i32::from(q) * i32::from(w)).sum();
+                    activations.row(row).iter().enumerate().map(|(column, &q)| i32::from(q) * weight(column)).sum();
                 let centred = dot - activations.zeros[row] * self.sums[channel];
                 let scale = activations.scales[row] * self.scales[channel];
                 *out = centred as f32 * scale + bias.map_or(0.0, |bias| bias[channel]);
@@ -133,49 +152,124 @@ impl Int8Matrix {
         }
     }
 
-    /// The weights of [`CHANNEL_TILE`] output channels.
-    fn channels(&self, first: usize) -> &[i8] {
-        &self.weights[first * self.stride..][..CHANNEL_TILE * self.stride]
+    fn panel_bytes(&self, panel: usize) -> &[u8] {
+        &self.weights[panel * PANEL * self.stride..][..PANEL * self.stride]
+    }
+}
+
+/// Whether the products of any two neighbouring groups of a channel with 0..=127 fit 16 bits, pair by pair.
+///
+/// A lane of 16 bits sums two columns of each group. All partial sums are within the sum of the positive weights and that of
+/// the negative ones.
+fn do_pairs_fit(row: &[u8]) -> bool {
+    const LIMIT: i32 = 32_767 / 127;
+    row.chunks_exact(2 * GROUP).all(|groups| {
+        let (first, second) = groups.split_at(GROUP);
+        first.chunks_exact(2).zip(second.chunks_exact(2)).all(|(first, second)| {
+            let weights = || first.iter().chain(second).map(|w| i32::from(w.cast_signed()));
+            weights().map(|w| w.max(0)).sum::<i32>() <= LIMIT && weights().map(|w| -w.min(0)).sum::<i32>() <= LIMIT
+        })
+    })
+}
+
+/// The product of one panel.
+struct Job<'a> {
+    matrix: &'a Int8Matrix,
+    panel: usize,
+    activations: &'a Int8Rows,
+    bias: Option<&'a [f32]>,
+    output: Output,
+}
+
+impl Job<'_> {
+    fn run<const PAIRS: bool>(&self, rows: std::ops::Range<usize>, out: &mut [f32]) {
+        let tiled = rows.start + (rows.end - rows.start) / TILE_ROWS * TILE_ROWS;
+        for vector in (0..PANEL_VECTORS).step_by(TILE_VECTORS) {
+            self.tiles::<TILE_ROWS, TILE_VECTORS, PAIRS>(rows.start..tiled, vector, out);
+        }
+        self.tiles::<1, PANEL_VECTORS, PAIRS>(tiled..rows.end, 0, out);
     }
 
-    /// Turns the integer products of one row with a tile of channels into outputs.
-    #[inline(always)]
-    fn finish(
+    /// Rows (a multiple of `ROWS`), and some vectors of channels from `vector` on.
+    #[inline(never)]
+    fn tiles<const ROWS: usize, const VECTORS: usize, const PAIRS: bool>(
         &self,
-        activations: &Int8Rows,
-        row: usize,
-        channel: usize,
-        dots: [i32; CHANNEL_TILE],
-        bias: [f32; CHANNEL_TILE],
+        rows: std::ops::Range<usize>,
+        vector: usize,
         out: &mut [f32],
     ) {
-        let zero = activations.zeros[row];
-        let scale = activations.scales[row];
-        let sums = self.sums[channel..].first_chunk::<CHANNEL_TILE>().expect("rows are padded to whole tiles");
-        let scales = self.scales[channel..].first_chunk::<CHANNEL_TILE>().expect("rows are padded to whole tiles");
-        let tile: [f32; CHANNEL_TILE] =
-            std::array::from_fn(|i| (dots[i] - zero * sums[i]) as f32 * (scale * scales[i]) + bias[i]);
-        let out = &mut out[row * self.rows + channel..(row + 1) * self.rows];
-        match out.first_chunk_mut::<CHANNEL_TILE>() {
-            Some(out) => *out = tile,
-            None => out.copy_from_slice(&tile[..out.len()]),
+        let Self { matrix, activations, .. } = self;
+        let panel = &matrix.panel_bytes(self.panel)[vector * LANES * GROUP..];
+        let channel = self.panel * PANEL + vector * LANES;
+        let columns = Columns::<VECTORS>::of(matrix, self.bias, channel);
+        for row in rows.step_by(ROWS) {
+            let rows: [&[u8]; ROWS] = std::array::from_fn(|r| activations.row(row + r));
+            let sums = tile::<ROWS, VECTORS, PANEL_VECTORS, PANEL_SIGNED, PAIRS>(rows, panel, matrix.stride);
+            for (r, sums) in sums.into_iter().enumerate() {
+                let values = columns.finish(sums, activations.zeros[row + r], activations.scales[row + r]);
+                let out = out[(row + r) * matrix.rows..(row + r + 1) * matrix.rows].get_mut(channel..).unwrap_or_default();
+                write(values, self.output, out);
+            }
         }
     }
 }
 
-/// The biases of a tile of channels, zero where there are none.
-fn tile_bias(bias: Option<&[f32]>, channel: usize) -> [f32; CHANNEL_TILE] {
-    let mut tile = [0.0; CHANNEL_TILE];
-    if let Some(bias) = bias {
-        let there = bias.len().min(channel + CHANNEL_TILE) - channel;
-        tile[..there].copy_from_slice(&bias[channel..][..there]);
+/// What the sums of some vectors of channels become outputs with.
+struct Columns<const VECTORS: usize> {
+    sums: [I32x4; VECTORS],
+    scales: [F32x4; VECTORS],
+    biases: [F32x4; VECTORS],
+}
+
+impl<const VECTORS: usize> Columns<VECTORS> {
+    #[inline(always)]
+    fn of(matrix: &Int8Matrix, bias: Option<&[f32]>, channel: usize) -> Self {
+        let vectors = |v: usize| channel + v * LANES..channel + (v + 1) * LANES;
+        Self {
+            sums: std::array::from_fn(|v| I32x4::load(matrix.sums[vectors(v)].first_chunk().expect("four"))),
+            scales: std::array::from_fn(|v| F32x4::load(matrix.scales[vectors(v)].first_chunk().expect("four"))),
+            biases: std::array::from_fn(|v| {
+                let mut biases = [0.0; LANES];
+                let there = bias.and_then(|bias| bias.get(vectors(v).start..)).unwrap_or_default();
+                biases.iter_mut().zip(there).for_each(|(to, &bias)| *to = bias);
+                F32x4::load(&biases)
+            }),
+        }
     }
-    tile
+
+    /// The outputs of a row of activations with this zero point and scale.
+    #[inline(always)]
+    fn finish(&self, sums: [I32x4; VECTORS], zero: i32, scale: f32) -> [F32x4; VECTORS] {
+        let (zero, scale) = (I32x4::splat(zero), F32x4::splat(scale));
+        std::array::from_fn(|v| {
+            let centred = sums[v].sub(zero.mul(self.sums[v])).to_f32();
+            centred.mul(scale.mul(self.scales[v])).add(self.biases[v])
+        })
+    }
+}
+
+/// Writes as many values as there is room for: the last channels may be padding.
+#[inline(always)]
+fn write<const VECTORS: usize>(values: [F32x4; VECTORS], output: Output, out: &mut [f32]) {
+    let (whole, rest) = out.as_chunks_mut::<LANES>();
+    if let Some(whole) = whole.first_chunk_mut::<VECTORS>() {
+        for (out, value) in whole.iter_mut().zip(values) {
+            match output {
+                Output::Replace => value.store(out),
+                Output::Add => F32x4::load(out).add(value).store(out),
+            }
+        }
+        return;
+    }
+    let there = whole.as_flattened_mut().iter_mut().chain(rest);
+    for (out, value) in there.zip(values.iter().flat_map(|value| value.to_array())) {
+        *out = if output == Output::Add { *out + value } else { value };
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Int8Matrix, Int8Rows};
+    use super::{GROUP, Int8Matrix, Int8Rows, Output, do_pairs_fit, variant};
     use crate::kernels::testing::Noise;
 
     /// Rows, columns and output channels around every boundary of the tiles, and the shapes of Moonshine Tiny.
@@ -195,7 +289,9 @@ mod tests {
     ];
 
     fn weights(noise: &mut Noise, channels: usize, columns: usize) -> Int8Matrix {
-        let values = (0..channels * columns).map(|_| (noise.next() * 128.0).clamp(-128.0, 127.0) as i8).collect();
+        // Cubed, so that most are small, as a trained layer's are: some panels' pairs then fit 16 bits, and some do not.
+        let values =
+            (0..channels * columns).map(|_| (noise.next().powi(3) * 128.0).clamp(-128.0, 127.0) as i8).collect();
         Int8Matrix::pack(channels, columns, values, (0..channels).map(|_| noise.next().abs() * 0.01).collect())
     }
 
@@ -210,12 +306,29 @@ mod tests {
             for bias in [None, Some(bias.as_slice())] {
                 let mut fast = vec![f32::NAN; rows * channels];
                 let mut naive = vec![f32::NAN; rows * channels];
-                matrix.multiply(&activations, bias, &mut fast);
                 matrix.multiply_reference(&activations, bias, &mut naive);
                 let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-                assert_eq!(bits(&fast), bits(&naive), "{rows} × {columns} × {channels}");
+                for pairs in [false, true] {
+                    variant::set(pairs);
+                    matrix.multiply(&activations, bias, Output::Replace, &mut fast);
+                    assert_eq!(bits(&fast), bits(&naive), "{rows} × {columns} × {channels}, {pairs}");
+                }
             }
         }
+    }
+
+    #[test]
+    fn pairs_fit_up_to_the_limit_and_no_further() {
+        let fits = |weights: [i8; 4]| {
+            // The four that are summed in one lane of 16 bits.
+            let mut row = [0; 2 * GROUP];
+            for (column, weight) in [0, 1, GROUP, GROUP + 1].into_iter().zip(weights) {
+                row[column] = weight.cast_unsigned();
+            }
+            do_pairs_fit(&row)
+        };
+        assert!(fits([127, -128, 127, 4]) && fits([-128, 127, -128, -2]));
+        assert!(!fits([127, -128, 127, 5]) && !fits([-128, 127, -128, -3]));
     }
 
     #[test]
@@ -225,7 +338,7 @@ mod tests {
         let matrix = Int8Matrix::pack(4, columns, vec![-128; 4 * columns], vec![1.0; 4]);
         let activations = Int8Rows::quantize(&vec![127.0; columns], 1, columns, columns);
         let mut out = [0.0; 4];
-        matrix.multiply(&activations, None, &mut out);
+        matrix.multiply(&activations, None, Output::Replace, &mut out);
         assert_eq!(out, [-128.0 * 127.0 * columns as f32; 4]);
     }
 
@@ -236,7 +349,7 @@ mod tests {
         let matrix = weights(&mut noise, channels, columns);
         let data: Vec<f32> = (0..rows * columns).map(|_| noise.next()).collect();
         let mut out = vec![0.0; rows * channels];
-        matrix.multiply(&Int8Rows::quantize(&data, rows, columns, columns), None, &mut out);
+        matrix.multiply(&Int8Rows::quantize(&data, rows, columns, columns), None, Output::Replace, &mut out);
         let mut row_weights = vec![0.0; columns];
         let (mut error, mut power) = (0.0f64, 0.0f64);
         for channel in 0..channels {
@@ -260,7 +373,10 @@ mod tests {
         let matrix = weights(&mut Noise::new(1), 6, 20);
         let bias = [1.0, -2.0, 3.0, -4.0, 5.0, -6.0];
         let mut out = [0.0; 6];
-        matrix.multiply(&Int8Rows::quantize(&[0.0; 20], 1, 20, 20), Some(&bias), &mut out);
+        let zeros = Int8Rows::quantize(&[0.0; 20], 1, 20, 20);
+        matrix.multiply(&zeros, Some(&bias), Output::Replace, &mut out);
         assert_eq!(out, bias);
+        matrix.multiply(&zeros, Some(&bias), Output::Add, &mut out);
+        assert_eq!(out, bias.map(|bias| 2.0 * bias));
     }
 }

@@ -1,74 +1,111 @@
 //! Activations, quantized row by row.
 
-use super::LANES;
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-use super::scalar::quantize_chunk;
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-use super::simd::quantize_chunk;
+use super::tile::CHUNK;
+use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
+use crate::kernels::norm::layer_norm;
 
 /// The largest quantized activation.
-pub(super) const ACTIVATION_MAX: f32 = 127.0;
-
+const ACTIVATION_MAX: f32 = 127.0;
 /// Rows of activations, quantized to `0..=127` with a scale and a zero point each.
 #[derive(Debug, Clone, Default)]
 pub struct Int8Rows {
-    pub(super) rows: usize,
     pub(super) stride: usize,
     values: Vec<u8>,
     pub(super) scales: Vec<f32>,
     pub(super) zeros: Vec<i32>,
+    /// A row between norm and quantization.
+    normal: Vec<f32>,
 }
 
 impl Int8Rows {
-    /// Quantizes `rows` rows of `columns` values; row `r` begins at `data[r * step]`, so that overlapping windows of a
-    /// convolution need no copy.
+    /// [`Int8Rows::fill`] of new rows.
     ///
     /// # Panics
     /// If `data` is shorter than that.
     #[must_use]
     pub fn quantize(data: &[f32], rows: usize, columns: usize, step: usize) -> Self {
-        let stride = columns.next_multiple_of(LANES);
-        let mut values = vec![0; rows * stride];
-        let mut scales = Vec::with_capacity(rows);
-        let mut zeros = Vec::with_capacity(rows);
-        for (row, to) in values.chunks_exact_mut(stride).enumerate() {
-            let (scale, zero) = quantize_row(&data[row * step..][..columns], to);
-            scales.push(scale);
-            zeros.push(zero);
+        let mut quantized = Self::default();
+        quantized.fill(data, rows, columns, step);
+        quantized
+    }
+
+    /// Quantizes `rows` rows of `columns` values in place of what was there; row `r` begins at `data[r * step]`, so that
+    /// overlapping windows of a convolution need no copy. Allocates only where there were never so many.
+    ///
+    /// # Panics
+    /// If `data` is shorter than that.
+    pub fn fill(&mut self, data: &[f32], rows: usize, columns: usize, step: usize) {
+        self.make_room(rows, columns);
+        for row in 0..rows {
+            self.set(row, &data[row * step..][..columns]);
         }
-        Self { rows, stride, values, scales, zeros }
+    }
+
+    /// Quantizes the layer norm of every row of `x`, `weight.len()` values each, in place of what was there.
+    ///
+    /// # Panics
+    /// If `x` is not whole rows.
+    pub fn fill_normal(&mut self, x: &[f32], weight: &[f32], epsilon: f32) {
+        let columns = weight.len();
+        assert!(x.len().is_multiple_of(columns), "whole rows");
+        self.make_room(x.len() / columns, columns);
+        let mut normal = std::mem::take(&mut self.normal);
+        normal.resize(columns, 0.0);
+        for (row, x) in x.chunks_exact(columns).enumerate() {
+            layer_norm(x, weight, epsilon, &mut normal);
+            self.set(row, &normal);
+        }
+        self.normal = normal;
+    }
+
+    fn make_room(&mut self, rows: usize, columns: usize) {
+        self.stride = columns.next_multiple_of(CHUNK);
+        self.values.resize(rows * self.stride, 0);
+        self.scales.resize(rows, 0.0);
+        self.zeros.resize(rows, 0);
+    }
+
+    fn set(&mut self, row: usize, from: &[f32]) {
+        let to = &mut self.values[row * self.stride..][..self.stride];
+        (self.scales[row], self.zeros[row]) = quantize_row(from, to);
     }
 
     /// How many rows there are.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.rows
+        self.scales.len()
     }
 
     pub(super) fn row(&self, row: usize) -> &[u8] {
         &self.values[row * self.stride..][..self.stride]
     }
-
-    pub(super) fn pair(&self, row: usize) -> &[u8] {
-        &self.values[row * self.stride..][..2 * self.stride]
-    }
 }
 
-/// Quantizes one row into `to` and gives its scale and zero point. The range always includes 0, so that 0 is exact.
-fn quantize_row(from: &[f32], to: &mut [u8]) -> (f32, i32) {
-    // Eight running extremes, so that the compiler can keep them in vectors; the order does not matter to min and max.
-    let mut low = [0.0f32; 8];
-    let mut high = [0.0f32; 8];
-    let chunks = from.chunks_exact(8);
-    let tail = chunks.remainder();
+/// The smallest and the largest of the values and 0.
+#[inline(always)]
+pub(in crate::kernels) fn range(values: &[f32]) -> (f32, f32) {
+    // The order does not matter to the extremes.
+    let (mut low, mut high) = ([F32x4::splat(0.0); 2], [F32x4::splat(0.0); 2]);
+    let (chunks, rest) = values.as_chunks::<8>();
     for chunk in chunks {
-        for i in 0..8 {
-            low[i] = if chunk[i] < low[i] { chunk[i] } else { low[i] };
-            high[i] = if chunk[i] > high[i] { chunk[i] } else { high[i] };
+        for (half, values) in chunk.as_chunks::<4>().0.iter().enumerate() {
+            let values = F32x4::load(values);
+            low[half] = low[half].min(values);
+            high[half] = high[half].max(values);
         }
     }
-    let low = low.iter().chain(tail).fold(0.0f32, |a, &b| if b < a { b } else { a });
-    let high = high.iter().chain(tail).fold(0.0f32, |a, &b| if b > a { b } else { a });
+    let low = low[0].min(low[1]).to_array();
+    let high = high[0].max(high[1]).to_array();
+    let low = low.iter().chain(rest).fold(0.0f32, |a, &b| if b < a { b } else { a });
+    let high = high.iter().chain(rest).fold(0.0f32, |a, &b| if b > a { b } else { a });
+    (low, high)
+}
+
+/// Quantizes one row into `to`, pads it with 0, and gives its scale and zero point. The range always includes 0, so that 0
+/// is exact.
+#[inline(never)]
+pub(in crate::kernels) fn quantize_row(from: &[f32], to: &mut [u8]) -> (f32, i32) {
+    let (low, high) = range(from);
     let range = high - low;
     if range <= 0.0 {
         to.fill(0);
@@ -78,10 +115,17 @@ fn quantize_row(from: &[f32], to: &mut [u8]) -> (f32, i32) {
     let zero = (-low * inverse).round_ties_even();
     let (to, padding) = to.split_at_mut(from.len());
     padding.fill(0);
-    let (from, rest) = from.as_chunks::<LANES>();
-    let (to, to_rest) = to.as_chunks_mut::<LANES>();
+    let (from, rest) = from.as_chunks::<16>();
+    let (to, to_rest) = to.as_chunks_mut::<16>();
+    let (inverses, zeros) = (F32x4::splat(inverse), F32x4::splat(zero));
     for (to, from) in to.iter_mut().zip(from) {
-        *to = quantize_chunk(from, inverse, zero);
+        let (quarters, _) = from.as_chunks::<4>();
+        let quarter = |i: usize| {
+            let value = F32x4::load(&quarters[i]).mul(inverses).add(zeros);
+            let value = value.max(F32x4::splat(0.0)).min(F32x4::splat(ACTIVATION_MAX));
+            value.add(F32x4::splat(ROUNDING)).to_bits().sub(F32x4::splat(ROUNDING).to_bits())
+        };
+        I32x4::narrow([quarter(0), quarter(1), quarter(2), quarter(3)], to);
     }
     for (to, &x) in to_rest.iter_mut().zip(rest) {
         *to = quantize_value(x, inverse, zero);
@@ -91,8 +135,8 @@ fn quantize_row(from: &[f32], to: &mut [u8]) -> (f32, i32) {
 
 /// The quantized value of `x`.
 #[inline(always)]
-pub(super) fn quantize_value(x: f32, inverse: f32, zero: f32) -> u8 {
-    (x * inverse + zero).round_ties_even().clamp(0.0, ACTIVATION_MAX) as u8
+fn quantize_value(x: f32, inverse: f32, zero: f32) -> u8 {
+    (x * inverse + zero).clamp(0.0, ACTIVATION_MAX).round_ties_even() as u8
 }
 
 #[cfg(test)]

@@ -1,0 +1,482 @@
+//! Attention of many heads in 8 bits, a few queries at a time: the whole score matrix never stands in memory.
+//!
+//! Queries are signed 7 bits and keys `0..=127` with a zero point, each with a scale per frame and head; probabilities are
+//! `0..=127`, relative to the largest; values are `i8` with a scale per channel. Sums are integers, so that neither the
+//! order nor the tiles matter to the result.
+//!
+//! ```text
+//! score[t] = (Σ q·k[t] − zero[t] · Σ q) · scale[t] · (query_scale / √head_size)
+//! p[t]     = round(127 · e^(score[t] − highest))
+//! out[d]   = Σ p·v[d] / Σ p · value_scale[d]
+//! ```
+
+use super::rows::{quantize_row, range};
+use super::tile::{CHUNK, GROUP, LANES, PANEL_SIGNED, QUAD, ROWS_SIGNED, TILE_ROWS, TILE_VECTORS, offset, tile};
+use super::variant;
+use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
+
+/// Frames whose keys are packed together.
+const FRAMES: usize = 16;
+/// Vectors of scores of so many frames.
+const FRAME_VECTORS: usize = FRAMES / LANES;
+/// Queries that are handled before the next ones: their scores stay in the first-level cache.
+const QUERY_BLOCK: usize = 4;
+/// Vectors of a value that are summed at once.
+const VALUE_VECTORS: usize = 3;
+/// The largest magnitude of a quantized query: two pairs' products with 0..=127 then fit 16 bits.
+const QUERY_MAX: f32 = 63.0;
+/// The largest quantized probability.
+const PROBABILITY_MAX: f32 = 127.0;
+
+/// Keys and values of all frames, for any number of heads.
+#[derive(Debug, Clone, Default)]
+pub struct Int8KeyValues {
+    heads: usize,
+    head_size: usize,
+    frames: usize,
+    /// Frames in whole groups of [`FRAMES`].
+    padded_frames: usize,
+    /// Head size in whole quads, as keys are padded.
+    padded_size: usize,
+    /// For each head, panels of [`FRAMES`] frames by `padded_size` dimensions.
+    keys: Vec<u8>,
+    /// `[heads, padded_frames]`.
+    key_scales: Vec<f32>,
+    /// `[heads, padded_frames]`.
+    key_zeros: Vec<i32>,
+    /// For each head, panels of [`VALUE_VECTORS`] vectors of dimensions (the last of what is left) by `padded_frames`
+    /// frames.
+    values: Vec<u8>,
+    /// `[heads, padded_size]`.
+    value_scales: Vec<f32>,
+}
+
+/// What [`Int8KeyValues::attend`] works in, kept from call to call so that nothing is allocated.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch {
+    /// `[QUERY_BLOCK, padded_frames]`.
+    scores: Vec<f32>,
+    /// `[QUERY_BLOCK, padded_frames]`.
+    probabilities: Vec<u8>,
+    /// `[QUERY_BLOCK, head size in whole chunks]`.
+    queries: Vec<u8>,
+}
+
+/// A quantized query of one head.
+#[derive(Debug, Clone, Copy, Default)]
+struct Query {
+    /// What a score is multiplied with to be an exponent of 2.
+    exponent_scale: f32,
+    /// Σ q.
+    sum: i32,
+}
+
+impl Int8KeyValues {
+    /// Nothing yet, for heads of this shape.
+    #[must_use]
+    pub fn new(heads: usize, head_size: usize) -> Self {
+        Self { heads, head_size, padded_size: head_size.next_multiple_of(QUAD), ..Self::default() }
+    }
+
+    /// Frames it holds.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// Quantizes keys and values `[frames, heads · head_size]` in place of what was there. Allocates only where there were
+    /// never so many frames.
+    ///
+    /// # Panics
+    /// If the two do not have the same whole number of frames.
+    pub fn fill(&mut self, keys: &[f32], values: &[f32]) {
+        let channels = self.heads * self.head_size;
+        assert!(keys.len() == values.len() && keys.len().is_multiple_of(channels), "a key and a value for every frame");
+        self.frames = keys.len() / channels;
+        self.padded_frames = self.frames.next_multiple_of(FRAMES);
+        let frames = self.heads * self.padded_frames;
+        for bytes in [&mut self.keys, &mut self.values] {
+            bytes.clear();
+            bytes.resize(frames * self.padded_size, 0);
+        }
+        self.key_scales.clear();
+        self.key_scales.resize(frames, 0.0);
+        self.key_zeros.clear();
+        self.key_zeros.resize(frames, 0);
+        self.value_scales.clear();
+        self.value_scales.resize(self.heads * self.padded_size, 0.0);
+        self.fill_keys(keys);
+        self.fill_values(values);
+    }
+
+    fn fill_keys(&mut self, keys: &[f32]) {
+        let mut row = vec![0; self.padded_size];
+        for (frame, keys) in keys.chunks_exact(self.heads * self.head_size).enumerate() {
+            for (head, key) in keys.chunks_exact(self.head_size).enumerate() {
+                let (scale, zero) = quantize_row(key, &mut row);
+                self.key_scales[head * self.padded_frames + frame] = scale;
+                self.key_zeros[head * self.padded_frames + frame] = zero;
+                let panel_bytes = FRAMES * self.padded_size;
+                let panel = head * self.padded_frames / FRAMES + frame / FRAMES;
+                let panel = &mut self.keys[panel * panel_bytes..][..panel_bytes];
+                // Groups of columns stay together.
+                for (group, bytes) in row.chunks_exact(GROUP).enumerate() {
+                    panel[offset(group * GROUP, frame % FRAMES, FRAMES)..][..GROUP].copy_from_slice(bytes);
+                }
+            }
+        }
+    }
+
+    fn fill_values(&mut self, values: &[f32]) {
+        let channels = self.heads * self.head_size;
+        let mut largest = vec![0.0f32; channels];
+        for values in values.chunks_exact(channels) {
+            for (largest, &value) in largest.iter_mut().zip(values) {
+                let magnitude = value.abs();
+                *largest = if magnitude > *largest { magnitude } else { *largest };
+            }
+        }
+        let inverse: Vec<f32> = largest.iter().map(|&x| if x > 0.0 { PROBABILITY_MAX / x } else { 0.0 }).collect();
+        for (channel, largest) in largest.iter().enumerate() {
+            let (head, dimension) = (channel / self.head_size, channel % self.head_size);
+            self.value_scales[head * self.padded_size + dimension] = largest / PROBABILITY_MAX;
+        }
+        let rounding = ROUNDING.to_bits() as u8;
+        let mut row = vec![0u8; channels];
+        for (frame, values) in values.chunks_exact(channels).enumerate() {
+            for ((to, value), inverse) in row.iter_mut().zip(values).zip(&inverse) {
+                // The low byte is the rounded integer in two's complement.
+                *to = ((value * inverse + ROUNDING).to_bits() as u8).wrapping_sub(rounding);
+            }
+            for (head, row) in row.chunks_exact(self.head_size).enumerate() {
+                for (panel, bytes) in row.chunks(VALUE_VECTORS * LANES).enumerate() {
+                    let vector = panel * VALUE_VECTORS;
+                    let width = (self.padded_size / LANES - vector).min(VALUE_VECTORS);
+                    let panel = self.value_panel(head, vector);
+                    for (channel, &byte) in bytes.iter().enumerate() {
+                        self.values[panel + offset(frame, channel, width * LANES)] = byte;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where the panel that begins with four dimensions of a head begins in [`Int8KeyValues::values`].
+    fn value_panel(&self, head: usize, vector: usize) -> usize {
+        (head * self.padded_size + vector * LANES) * self.padded_frames
+    }
+
+    /// `softmax(q · Kᵀ / √head_size) · V` for queries `[n, heads · head_size]`, written to `out` in the same shape.
+    ///
+    /// # Panics
+    /// If there are no frames or the shapes differ.
+    pub fn attend(&self, queries: &[f32], scratch: &mut Scratch, out: &mut [f32]) {
+        let channels = self.heads * self.head_size;
+        assert!(self.frames > 0 && queries.len() == out.len() && queries.len().is_multiple_of(channels));
+        scratch.scores.resize(QUERY_BLOCK * self.padded_frames, 0.0);
+        scratch.probabilities.resize(QUERY_BLOCK * self.padded_frames, 0);
+        scratch.queries.resize(QUERY_BLOCK * self.head_size.next_multiple_of(CHUNK), 0);
+        // Head by head, so that a head's keys and values stay in the cache for all queries.
+        for head in 0..self.heads {
+            let blocks = queries.chunks(QUERY_BLOCK * channels).zip(out.chunks_mut(QUERY_BLOCK * channels));
+            for (queries, out) in blocks {
+                if variant::pairs() {
+                    self.attend_block::<true>(head, queries, scratch, out);
+                } else {
+                    self.attend_block::<false>(head, queries, scratch, out);
+                }
+            }
+        }
+    }
+
+    /// One head's part of up to [`QUERY_BLOCK`] queries.
+    fn attend_block<const PAIRS: bool>(&self, head: usize, queries: &[f32], scratch: &mut Scratch, out: &mut [f32]) {
+        let channels = self.heads * self.head_size;
+        let rows = queries.len() / channels;
+        let row_bytes = self.head_size.next_multiple_of(CHUNK);
+        let mut quantized = [Query::default(); QUERY_BLOCK];
+        for ((query, to), quantized) in
+            queries.chunks_exact(channels).zip(scratch.queries.chunks_exact_mut(row_bytes)).zip(&mut quantized)
+        {
+            *quantized = quantize_query(&query[head * self.head_size..][..self.head_size], to);
+        }
+        let mut row = 0;
+        while row + TILE_ROWS <= rows {
+            self.score::<TILE_ROWS, TILE_VECTORS, PAIRS>(head, row, &quantized, scratch);
+            row += TILE_ROWS;
+        }
+        while row < rows {
+            self.score::<1, FRAME_VECTORS, PAIRS>(head, row, &quantized, scratch);
+            row += 1;
+        }
+        let mut sums = [0; QUERY_BLOCK];
+        for (row, sum) in sums.iter_mut().enumerate().take(rows) {
+            let scores = &mut scratch.scores[row * self.padded_frames..][..self.padded_frames];
+            let probabilities = &mut scratch.probabilities[row * self.padded_frames..][..self.padded_frames];
+            *sum = probabilities_of(scores, self.frames, quantized[row].exponent_scale, probabilities);
+        }
+        for vector in (0..self.padded_size / LANES).step_by(VALUE_VECTORS) {
+            let mut row = 0;
+            while row + TILE_ROWS <= rows {
+                self.weigh_some::<TILE_ROWS>(head, vector, row, &sums, scratch, out);
+                row += TILE_ROWS;
+            }
+            while row < rows {
+                self.weigh_some::<1>(head, vector, row, &sums, scratch, out);
+                row += 1;
+            }
+        }
+    }
+
+    /// Scores of `ROWS` queries from `row` on with every frame, in units of the query's scale.
+    #[inline(never)]
+    fn score<const ROWS: usize, const VECTORS: usize, const PAIRS: bool>(
+        &self,
+        head: usize,
+        row: usize,
+        quantized: &[Query; QUERY_BLOCK],
+        scratch: &mut Scratch,
+    ) {
+        let row_bytes = self.head_size.next_multiple_of(CHUNK);
+        let rows: [&[u8]; ROWS] = std::array::from_fn(|r| &scratch.queries[(row + r) * row_bytes..][..row_bytes]);
+        let sums: [I32x4; ROWS] = std::array::from_fn(|r| I32x4::splat(quantized[row + r].sum));
+        let keys = &self.keys[head * self.padded_frames * self.padded_size..][..self.padded_frames * self.padded_size];
+        let first_frame = head * self.padded_frames;
+        let scales = &self.key_scales[first_frame..][..self.padded_frames];
+        let zeros = &self.key_zeros[first_frame..][..self.padded_frames];
+        let mut to = scratch.scores[row * self.padded_frames..].chunks_exact_mut(self.padded_frames);
+        let to: [&mut [f32]; ROWS] = std::array::from_fn(|_| to.next().expect("a row of scores a query"));
+        for (panel, keys) in keys.chunks_exact(FRAMES * self.padded_size).enumerate() {
+            for vector in (0..FRAME_VECTORS).step_by(VECTORS) {
+                let keys = &keys[vector * LANES * GROUP..];
+                let dots = tile::<ROWS, VECTORS, FRAME_VECTORS, ROWS_SIGNED, PAIRS>(rows, keys, self.padded_size);
+                for v in 0..VECTORS {
+                    let frame = panel * FRAMES + (vector + v) * LANES;
+                    let zero = I32x4::load(zeros[frame..].first_chunk().expect("frames are padded to whole panels"));
+                    let scale = F32x4::load(scales[frame..].first_chunk().expect("frames are padded to whole panels"));
+                    for r in 0..ROWS {
+                        let score = dots[r][v].sub(zero.mul(sums[r])).to_f32().mul(scale);
+                        score.store(to[r][frame..].first_chunk_mut().expect("scores of whole panels"));
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn weigh_some<const ROWS: usize>(
+        &self,
+        head: usize,
+        vector: usize,
+        row: usize,
+        sums: &[i32; QUERY_BLOCK],
+        scratch: &Scratch,
+        out: &mut [f32],
+    ) {
+        match self.padded_size / LANES - vector {
+            1 => self.weigh::<ROWS, 1>(head, vector, row, sums, scratch, out),
+            2 => self.weigh::<ROWS, 2>(head, vector, row, sums, scratch, out),
+            _ => self.weigh::<ROWS, VALUE_VECTORS>(head, vector, row, sums, scratch, out),
+        }
+    }
+
+    /// Means of the values, weighted by the probabilities of `ROWS` queries, for `VECTORS` vectors of dimensions.
+    #[inline(never)]
+    fn weigh<const ROWS: usize, const VECTORS: usize>(
+        &self,
+        head: usize,
+        vector: usize,
+        row: usize,
+        sums: &[i32; QUERY_BLOCK],
+        scratch: &Scratch,
+        out: &mut [f32],
+    ) {
+        let rows: [&[u8]; ROWS] =
+            std::array::from_fn(|r| &scratch.probabilities[(row + r) * self.padded_frames..][..self.padded_frames]);
+        let values = &self.values[self.value_panel(head, vector)..];
+        let totals = tile::<ROWS, VECTORS, VECTORS, PANEL_SIGNED, false>(rows, values, self.padded_frames);
+        for (r, totals) in totals.iter().enumerate() {
+            let row = row + r;
+            let inverse = F32x4::splat(1.0 / sums[row] as f32);
+            let out = &mut out[(row * self.heads + head) * self.head_size..][..self.head_size];
+            for (v, total) in totals.iter().enumerate() {
+                let dimension = (vector + v) * LANES;
+                let scales = self.value_scales[head * self.padded_size + dimension..].first_chunk();
+                let scales = F32x4::load(scales.expect("a head's dimensions are whole vectors"));
+                let mean = total.to_f32().mul(scales).mul(inverse).to_array();
+                let out = &mut out[dimension..];
+                let there = out.len().min(LANES);
+                out[..there].copy_from_slice(&mean[..there]);
+            }
+        }
+    }
+}
+
+/// Quantizes a head's query to signed bytes, padded with 0.
+fn quantize_query(query: &[f32], to: &mut [u8]) -> Query {
+    let (low, high) = range(query);
+    let largest = if high > -low { high } else { -low };
+    let (to, padding) = to.split_at_mut(query.len());
+    padding.fill(0);
+    if largest <= 0.0 {
+        to.fill(0);
+        return Query::default();
+    }
+    let inverse = QUERY_MAX / largest;
+    let rounding = ROUNDING.to_bits() as u8;
+    let mut sum = 0;
+    for (to, x) in to.iter_mut().zip(query) {
+        // The low byte is the rounded integer in two's complement.
+        *to = ((x * inverse + ROUNDING).to_bits() as u8).wrapping_sub(rounding);
+        sum += i32::from(to.cast_signed());
+    }
+    let exponent_scale = largest / QUERY_MAX * (std::f32::consts::LOG2_E / (query.len() as f32).sqrt());
+    Query { exponent_scale, sum }
+}
+
+/// Probabilities of scores relative to the largest, `0..=127`, and their sum. Scores from `frames` on are padding and get 0.
+#[inline(never)]
+fn probabilities_of(scores: &mut [f32], frames: usize, exponent_scale: f32, probabilities: &mut [u8]) -> i32 {
+    scores[frames..].fill(f32::MIN);
+    let mut highest = [F32x4::splat(f32::MIN); 4];
+    for scores in scores.as_chunks::<16>().0 {
+        for (highest, scores) in highest.iter_mut().zip(scores.as_chunks::<4>().0) {
+            *highest = highest.max(F32x4::load(scores));
+        }
+    }
+    let highest = highest[0].max(highest[1]).max(highest[2].max(highest[3])).to_array();
+    let highest = highest.into_iter().fold(f32::MIN, |a, b| if b > a { b } else { a });
+    // Padding gets the largest probability, which is known, and is taken off again.
+    scores[frames..].fill(highest);
+    let highest = F32x4::splat(highest);
+    let scale = F32x4::splat(exponent_scale);
+    let mut sums = I32x4::splat(0);
+    for (scores, to) in scores.as_chunks::<16>().0.iter().zip(probabilities.as_chunks_mut::<16>().0) {
+        let (quarters, _) = scores.as_chunks::<4>();
+        let quarters: [I32x4; 4] =
+            std::array::from_fn(|i| probability(F32x4::load(&quarters[i]).sub(highest).mul(scale)));
+        sums = sums.add(quarters[0].add(quarters[1])).add(quarters[2].add(quarters[3]));
+        I32x4::narrow(quarters, to);
+    }
+    let padding = &mut probabilities[frames..];
+    let taken_off: i32 = padding.iter().map(|&p| i32::from(p)).sum();
+    padding.fill(0);
+    sums.to_array().into_iter().sum::<i32>() - taken_off
+}
+
+/// `round(127 · 2^x)` for x ≤ 0.
+///
+/// 2^x = 2^k · 2^f with |f| ≤ 1/2, and 2^f by a polynomial that is within 1.1 · 10⁻⁴ of it (minimax of degree 3), far
+/// within half a step of 1/127.
+#[inline(always)]
+fn probability(x: F32x4) -> I32x4 {
+    // Everything below rounds to 0.
+    let x = x.max(F32x4::splat(-24.0));
+    let rounding = F32x4::splat(ROUNDING);
+    let rounded = x.add(rounding);
+    let f = x.sub(rounded.sub(rounding));
+    let p = F32x4::splat(0.055_171_66);
+    let p = F32x4::splat(0.242_611_12).add_product(p, f);
+    let p = F32x4::splat(0.693_260_99).add_product(p, f);
+    let p = F32x4::splat(0.999_928_07).add_product(p, f);
+    // The integer k lies in the low bits of `rounded`; the others are shifted out.
+    let power = p.to_bits().add(rounded.to_bits().shift_left::<23>()).as_f32_bits();
+    power.mul(F32x4::splat(PROBABILITY_MAX)).add(rounding).to_bits().sub(rounding.to_bits())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Int8KeyValues, Scratch, probability, variant};
+    use crate::kernels::lanes::F32x4;
+    use crate::kernels::testing::Noise;
+
+    /// Attention by its definition, one query, head and dimension at a time, in f64.
+    fn reference(q: &[f32], k: &[f32], v: &[f32], heads: usize, size: usize) -> Vec<f64> {
+        let channels = heads * size;
+        let mut out = Vec::new();
+        for query in q.chunks_exact(channels) {
+            for channel in 0..channels {
+                let head = channel / size * size;
+                let score = |key: &[f32]| {
+                    let products = (head..head + size).map(|i| f64::from(query[i]) * f64::from(key[i]));
+                    (products.sum::<f64>() / (size as f64).sqrt()).exp()
+                };
+                let weights: Vec<f64> = k.chunks_exact(channels).map(score).collect();
+                let values = v.chunks_exact(channels).map(|value| f64::from(value[channel]));
+                let sum: f64 = weights.iter().zip(values).map(|(weight, value)| weight * value).sum();
+                out.push(sum / weights.iter().sum::<f64>());
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn attention_in_eight_bits_stays_close_to_its_definition_over_odd_shapes() {
+        let mut noise = Noise::new(11);
+        let mut scratch = Scratch::default();
+        let shapes = [(1, 1, 1, 2), (1, 5, 2, 3), (4, 9, 8, 36), (17, 17, 3, 5), (7, 130, 2, 64), (5, 33, 2, 52)];
+        for (queries, frames, heads, size) in shapes {
+            let channels = heads * size;
+            let q: Vec<f32> = noise.take(queries * channels).iter().map(|x| 3.0 * x).collect();
+            let [k, v] = [frames, frames].map(|count| noise.take(count * channels));
+            let mut memory = Int8KeyValues::new(heads, size);
+            memory.fill(&k, &v);
+            assert_eq!(memory.frames(), frames);
+            let mut out = vec![f32::NAN; q.len()];
+            memory.attend(&q, &mut scratch, &mut out);
+            for (is, want) in out.iter().zip(reference(&q, &k, &v, heads, size)) {
+                assert!((f64::from(*is) - want).abs() < 0.03, "{queries} × {frames}, {heads} × {size}: {is}, {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn queries_give_the_same_bits_alone_and_together_in_every_variant() {
+        let mut noise = Noise::new(5);
+        let (heads, size) = (3, 12);
+        let channels = heads * size;
+        let [q, k, v] = [7, 37, 37].map(|count| noise.take(count * channels));
+        let mut memory = Int8KeyValues::new(heads, size);
+        // Filled with more before: what was there is gone.
+        memory.fill(&[1.0; 100 * 36], &[1.0; 100 * 36]);
+        memory.fill(&k, &v);
+        let mut together = vec![0.0; q.len()];
+        memory.attend(&q, &mut Scratch::default(), &mut together);
+        for pairs in [false, true] {
+            variant::set(pairs);
+            let mut scratch = Scratch::default();
+            for (query, want) in q.chunks(channels).zip(together.chunks(channels)) {
+                let mut alone = vec![0.0; channels];
+                memory.attend(query, &mut scratch, &mut alone);
+                let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(&alone), bits(want));
+            }
+        }
+    }
+
+    #[test]
+    fn large_scores_choose_one_frame_and_zeros_choose_all() {
+        let mut memory = Int8KeyValues::new(1, 4);
+        memory.fill(&[1e4, 0.0, 0.0, 0.0, -1e4, 0.0, 0.0, 0.0], &[1.0, 2.0, 3.0, 4.0, 9.0, 9.0, 9.0, 9.0]);
+        let mut out = [0.0; 4];
+        let mut scratch = Scratch::default();
+        memory.attend(&[1e4, 0.0, 0.0, 0.0], &mut scratch, &mut out);
+        for (is, want) in out.into_iter().zip([1.0, 2.0, 3.0, 4.0]) {
+            assert!((is - want).abs() < 9.0 / 127.0, "{is}, {want}");
+        }
+        memory.attend(&[0.0; 4], &mut scratch, &mut out);
+        for (is, want) in out.into_iter().zip([5.0, 5.5, 6.0, 6.5]) {
+            assert!((is - want).abs() < 9.0 / 127.0, "{is}, {want}");
+        }
+    }
+
+    #[test]
+    fn probabilities_are_rounded_powers_of_two() {
+        for i in 0..4000 {
+            let x = -(i as f32) / 160.0;
+            let is = probability(F32x4::splat(x)).to_array()[0];
+            let want = 127.0 * f64::from(x).exp2();
+            assert!((f64::from(is) - want).abs() < 0.52, "2^{x}: {is}, {want}");
+        }
+    }
+}
