@@ -1,7 +1,7 @@
 //! Attention of many heads in 8 bits, a few queries at a time: the whole score matrix never stands in memory.
 //!
-//! Queries are signed 7 bits and keys `0..=127` with a zero point, each with a scale per frame and head; probabilities are
-//! `0..=127`, relative to the largest; values are `i8` with a scale per channel. Sums are integers, so that neither the
+//! Queries are −63..=63 and keys `0..=127` with a zero point, each with a scale per frame and head; probabilities are
+//! `0..=127`, relative to the largest; values are −63..=63 with a scale per channel. Sums are integers, so that neither the
 //! order nor the tiles matter to the result.
 //!
 //! ```text
@@ -11,7 +11,7 @@
 //! ```
 
 use super::rows::{quantize_row, range};
-use super::tile::{CHUNK, GROUP, LANES, PANEL_SIGNED, QUAD, ROWS_SIGNED, TILE_ROWS, TILE_VECTORS, offset, tile};
+use super::tile::{CHUNK, GROUP, LANES, PANEL_SIGNED, QUAD, ROWS_SIGNED, TILE_ROWS, TILE_VECTORS, tile};
 use super::variant;
 use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
 
@@ -23,8 +23,8 @@ const FRAME_VECTORS: usize = FRAMES / LANES;
 const QUERY_BLOCK: usize = 4;
 /// Vectors of a value that are summed at once.
 const VALUE_VECTORS: usize = 3;
-/// The largest magnitude of a quantized query: two pairs' products with 0..=127 then fit 16 bits.
-const QUERY_MAX: f32 = 63.0;
+/// The largest magnitude of a quantized query or value: two pairs' products with 0..=127 then fit 16 bits.
+const SIGNED_MAX: f32 = 63.0;
 /// The largest quantized probability.
 const PROBABILITY_MAX: f32 = 127.0;
 
@@ -119,9 +119,10 @@ impl Int8KeyValues {
                 let panel_bytes = FRAMES * self.padded_size;
                 let panel = head * self.padded_frames / FRAMES + frame / FRAMES;
                 let panel = &mut self.keys[panel * panel_bytes..][..panel_bytes];
-                // Groups of columns stay together.
-                for (group, bytes) in row.chunks_exact(GROUP).enumerate() {
-                    panel[offset(group * GROUP, frame % FRAMES, FRAMES)..][..GROUP].copy_from_slice(bytes);
+                // Groups of columns stay together, one in each stretch of all frames' groups.
+                let stretches = panel.as_chunks_mut::<{ FRAMES * GROUP }>().0;
+                for (group, stretch) in row.as_chunks::<GROUP>().0.iter().zip(stretches) {
+                    stretch.as_chunks_mut::<GROUP>().0[frame % FRAMES] = *group;
                 }
             }
         }
@@ -136,25 +137,26 @@ impl Int8KeyValues {
                 *largest = if magnitude > *largest { magnitude } else { *largest };
             }
         }
-        let inverse: Vec<f32> = largest.iter().map(|&x| if x > 0.0 { PROBABILITY_MAX / x } else { 0.0 }).collect();
+        let inverse: Vec<f32> = largest.iter().map(|&x| if x > 0.0 { SIGNED_MAX / x } else { 0.0 }).collect();
         for (channel, largest) in largest.iter().enumerate() {
             let (head, dimension) = (channel / self.head_size, channel % self.head_size);
-            self.value_scales[head * self.padded_size + dimension] = largest / PROBABILITY_MAX;
+            self.value_scales[head * self.padded_size + dimension] = largest / SIGNED_MAX;
         }
-        let rounding = ROUNDING.to_bits() as u8;
-        let mut row = vec![0u8; channels];
-        for (frame, values) in values.chunks_exact(channels).enumerate() {
-            for ((to, value), inverse) in row.iter_mut().zip(values).zip(&inverse) {
-                // The low byte is the rounded integer in two's complement.
-                *to = ((value * inverse + ROUNDING).to_bits() as u8).wrapping_sub(rounding);
+        // As many frames at a time as lie beside each other.
+        let mut rows = vec![0; GROUP * channels];
+        for (group, values) in values.chunks(GROUP * channels).enumerate() {
+            rows[values.len()..].fill(0);
+            for (rows, values) in rows.chunks_exact_mut(channels).zip(values.chunks_exact(channels)) {
+                quantize_signed(values, &inverse, rows);
             }
-            for (head, row) in row.chunks_exact(self.head_size).enumerate() {
-                for (panel, bytes) in row.chunks(VALUE_VECTORS * LANES).enumerate() {
-                    let vector = panel * VALUE_VECTORS;
-                    let width = (self.padded_size / LANES - vector).min(VALUE_VECTORS);
-                    let panel = self.value_panel(head, vector);
-                    for (channel, &byte) in bytes.iter().enumerate() {
-                        self.values[panel + offset(frame, channel, width * LANES)] = byte;
+            for head in 0..self.heads {
+                for vector in (0..self.padded_size / LANES).step_by(VALUE_VECTORS) {
+                    let width = (self.padded_size / LANES - vector).min(VALUE_VECTORS) * LANES;
+                    let first = self.value_panel(head, vector) + group * width * GROUP;
+                    let to = self.values[first..][..width * GROUP].as_chunks_mut::<GROUP>().0;
+                    let dimensions = vector * LANES..self.head_size;
+                    for (to, dimension) in to.iter_mut().zip(dimensions) {
+                        *to = std::array::from_fn(|row| rows[row * channels + head * self.head_size + dimension]);
                     }
                 }
             }
@@ -218,11 +220,11 @@ impl Int8KeyValues {
         for vector in (0..self.padded_size / LANES).step_by(VALUE_VECTORS) {
             let mut row = 0;
             while row + TILE_ROWS <= rows {
-                self.weigh_some::<TILE_ROWS>(head, vector, row, &sums, scratch, out);
+                self.weigh_some::<TILE_ROWS, PAIRS>(head, vector, row, &sums, scratch, out);
                 row += TILE_ROWS;
             }
             while row < rows {
-                self.weigh_some::<1>(head, vector, row, &sums, scratch, out);
+                self.weigh_some::<1, PAIRS>(head, vector, row, &sums, scratch, out);
                 row += 1;
             }
         }
@@ -242,21 +244,21 @@ impl Int8KeyValues {
         let sums: [I32x4; ROWS] = std::array::from_fn(|r| I32x4::splat(quantized[row + r].sum));
         let keys = &self.keys[head * self.padded_frames * self.padded_size..][..self.padded_frames * self.padded_size];
         let first_frame = head * self.padded_frames;
-        let scales = &self.key_scales[first_frame..][..self.padded_frames];
-        let zeros = &self.key_zeros[first_frame..][..self.padded_frames];
-        let mut to = scratch.scores[row * self.padded_frames..].chunks_exact_mut(self.padded_frames);
-        let to: [&mut [f32]; ROWS] = std::array::from_fn(|_| to.next().expect("a row of scores a query"));
-        for (panel, keys) in keys.chunks_exact(FRAMES * self.padded_size).enumerate() {
+        let scales = self.key_scales[first_frame..][..self.padded_frames].as_chunks::<FRAMES>().0;
+        let zeros = self.key_zeros[first_frame..][..self.padded_frames].as_chunks::<FRAMES>().0;
+        let to = &mut scratch.scores[row * self.padded_frames..][..ROWS * self.padded_frames];
+        let panels = keys.chunks_exact(FRAMES * self.padded_size).zip(scales).zip(zeros);
+        for (panel, ((keys, scales), zeros)) in panels.enumerate() {
             for vector in (0..FRAME_VECTORS).step_by(VECTORS) {
                 let keys = &keys[vector * LANES * GROUP..];
                 let dots = tile::<ROWS, VECTORS, FRAME_VECTORS, ROWS_SIGNED, PAIRS>(rows, keys, self.padded_size);
-                for v in 0..VECTORS {
-                    let frame = panel * FRAMES + (vector + v) * LANES;
-                    let zero = I32x4::load(zeros[frame..].first_chunk().expect("frames are padded to whole panels"));
-                    let scale = F32x4::load(scales[frame..].first_chunk().expect("frames are padded to whole panels"));
-                    for r in 0..ROWS {
-                        let score = dots[r][v].sub(zero.mul(sums[r])).to_f32().mul(scale);
-                        score.store(to[r][frame..].first_chunk_mut().expect("scores of whole panels"));
+                let scales = &scales.as_chunks::<LANES>().0[vector..];
+                let zeros = &zeros.as_chunks::<LANES>().0[vector..];
+                for (r, dots) in dots.into_iter().enumerate() {
+                    let to = &mut to[r * self.padded_frames + panel * FRAMES + vector * LANES..][..VECTORS * LANES];
+                    for (v, to) in to.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                        let centred = dots[v].sub(I32x4::load(&zeros[v]).mul(sums[r]));
+                        centred.to_f32().mul(F32x4::load(&scales[v])).store(to);
                     }
                 }
             }
@@ -264,7 +266,7 @@ impl Int8KeyValues {
     }
 
     #[inline(always)]
-    fn weigh_some<const ROWS: usize>(
+    fn weigh_some<const ROWS: usize, const PAIRS: bool>(
         &self,
         head: usize,
         vector: usize,
@@ -274,15 +276,15 @@ impl Int8KeyValues {
         out: &mut [f32],
     ) {
         match self.padded_size / LANES - vector {
-            1 => self.weigh::<ROWS, 1>(head, vector, row, sums, scratch, out),
-            2 => self.weigh::<ROWS, 2>(head, vector, row, sums, scratch, out),
-            _ => self.weigh::<ROWS, VALUE_VECTORS>(head, vector, row, sums, scratch, out),
+            1 => self.weigh::<ROWS, 1, PAIRS>(head, vector, row, sums, scratch, out),
+            2 => self.weigh::<ROWS, 2, PAIRS>(head, vector, row, sums, scratch, out),
+            _ => self.weigh::<ROWS, VALUE_VECTORS, PAIRS>(head, vector, row, sums, scratch, out),
         }
     }
 
     /// Means of the values, weighted by the probabilities of `ROWS` queries, for `VECTORS` vectors of dimensions.
     #[inline(never)]
-    fn weigh<const ROWS: usize, const VECTORS: usize>(
+    fn weigh<const ROWS: usize, const VECTORS: usize, const PAIRS: bool>(
         &self,
         head: usize,
         vector: usize,
@@ -294,7 +296,7 @@ impl Int8KeyValues {
         let rows: [&[u8]; ROWS] =
             std::array::from_fn(|r| &scratch.probabilities[(row + r) * self.padded_frames..][..self.padded_frames]);
         let values = &self.values[self.value_panel(head, vector)..];
-        let totals = tile::<ROWS, VECTORS, VECTORS, PANEL_SIGNED, false>(rows, values, self.padded_frames);
+        let totals = tile::<ROWS, VECTORS, VECTORS, PANEL_SIGNED, PAIRS>(rows, values, self.padded_frames);
         for (r, totals) in totals.iter().enumerate() {
             let row = row + r;
             let inverse = F32x4::splat(1.0 / sums[row] as f32);
@@ -312,6 +314,21 @@ impl Int8KeyValues {
     }
 }
 
+/// The nearest integer to `x`, within −127..=127, as a byte.
+#[inline(always)]
+fn signed(x: f32) -> u8 {
+    // The low byte of the bits is the integer in two's complement.
+    ((x + ROUNDING).to_bits() as u8).wrapping_sub(ROUNDING.to_bits() as u8)
+}
+
+/// [`signed`] of each value times its factor.
+#[inline(never)]
+fn quantize_signed(values: &[f32], factors: &[f32], to: &mut [u8]) {
+    for ((to, value), factor) in to.iter_mut().zip(values).zip(factors) {
+        *to = signed(value * factor);
+    }
+}
+
 /// Quantizes a head's query to signed bytes, padded with 0.
 fn quantize_query(query: &[f32], to: &mut [u8]) -> Query {
     let (low, high) = range(query);
@@ -322,22 +339,19 @@ fn quantize_query(query: &[f32], to: &mut [u8]) -> Query {
         to.fill(0);
         return Query::default();
     }
-    let inverse = QUERY_MAX / largest;
-    let rounding = ROUNDING.to_bits() as u8;
+    let inverse = SIGNED_MAX / largest;
     let mut sum = 0;
     for (to, x) in to.iter_mut().zip(query) {
-        // The low byte is the rounded integer in two's complement.
-        *to = ((x * inverse + ROUNDING).to_bits() as u8).wrapping_sub(rounding);
+        *to = signed(x * inverse);
         sum += i32::from(to.cast_signed());
     }
-    let exponent_scale = largest / QUERY_MAX * (std::f32::consts::LOG2_E / (query.len() as f32).sqrt());
+    let exponent_scale = largest / SIGNED_MAX * (std::f32::consts::LOG2_E / (query.len() as f32).sqrt());
     Query { exponent_scale, sum }
 }
 
-/// Probabilities of scores relative to the largest, `0..=127`, and their sum. Scores from `frames` on are padding and get 0.
+/// The largest of scores in whole chunks of 16. Of its own, so that the engine's compiler keeps all of it in registers.
 #[inline(never)]
-fn probabilities_of(scores: &mut [f32], frames: usize, exponent_scale: f32, probabilities: &mut [u8]) -> i32 {
-    scores[frames..].fill(f32::MIN);
+fn highest(scores: &[f32]) -> f32 {
     let mut highest = [F32x4::splat(f32::MIN); 4];
     for scores in scores.as_chunks::<16>().0 {
         for (highest, scores) in highest.iter_mut().zip(scores.as_chunks::<4>().0) {
@@ -345,7 +359,14 @@ fn probabilities_of(scores: &mut [f32], frames: usize, exponent_scale: f32, prob
         }
     }
     let highest = highest[0].max(highest[1]).max(highest[2].max(highest[3])).to_array();
-    let highest = highest.into_iter().fold(f32::MIN, |a, b| if b > a { b } else { a });
+    highest.into_iter().fold(f32::MIN, |a, b| if b > a { b } else { a })
+}
+
+/// Probabilities of scores relative to the largest, `0..=127`, and their sum. Scores from `frames` on are padding and get 0.
+#[inline(never)]
+fn probabilities_of(scores: &mut [f32], frames: usize, exponent_scale: f32, probabilities: &mut [u8]) -> i32 {
+    scores[frames..].fill(f32::MIN);
+    let highest = highest(scores);
     // Padding gets the largest probability, which is known, and is taken off again.
     scores[frames..].fill(highest);
     let highest = F32x4::splat(highest);
@@ -356,7 +377,7 @@ fn probabilities_of(scores: &mut [f32], frames: usize, exponent_scale: f32, prob
         let quarters: [I32x4; 4] =
             std::array::from_fn(|i| probability(F32x4::load(&quarters[i]).sub(highest).mul(scale)));
         sums = sums.add(quarters[0].add(quarters[1])).add(quarters[2].add(quarters[3]));
-        I32x4::narrow(quarters, to);
+        I32x4::low_bytes(quarters, to);
     }
     let padding = &mut probabilities[frames..];
     let taken_off: i32 = padding.iter().map(|&p| i32::from(p)).sum();

@@ -123,9 +123,9 @@ pub(in crate::kernels) fn quantize_row(from: &[f32], to: &mut [u8]) -> (f32, i32
         let quarter = |i: usize| {
             let value = F32x4::load(&quarters[i]).mul(inverses).add(zeros);
             let value = value.max(F32x4::splat(0.0)).min(F32x4::splat(ACTIVATION_MAX));
-            value.add(F32x4::splat(ROUNDING)).to_bits().sub(F32x4::splat(ROUNDING).to_bits())
+            value.add(F32x4::splat(ROUNDING)).to_bits()
         };
-        I32x4::narrow([quarter(0), quarter(1), quarter(2), quarter(3)], to);
+        I32x4::low_bytes([quarter(0), quarter(1), quarter(2), quarter(3)], to);
     }
     for (to, &x) in to_rest.iter_mut().zip(rest) {
         *to = quantize_value(x, inverse, zero);

@@ -2,7 +2,7 @@
 
 use core::arch::wasm32::*;
 
-use super::{CHUNK, LANES, QUAD, fits};
+use super::{CHUNK, LANES, fits};
 use crate::kernels::lanes::I32x4;
 
 /// Columns that one lane sums in one instruction.
@@ -95,25 +95,20 @@ pub(in crate::kernels) fn tile<
         }
         column += CHUNK;
     }
-    while column < columns {
-        for vector in 0..VECTORS {
-            let channels = channels(column / GROUP, vector);
-            for r in 0..ROWS {
-                let row = i32x4_splat(i32x4_extract_lane::<0>(chunk_quad(rows[r], column)));
-                sums[r][vector] = dot_add::<ROWS_SIGNED>(row, channels, sums[r][vector]);
+    if column < columns {
+        let row: [v128; ROWS] = std::array::from_fn(|row| chunk(row, column));
+        for quad in 0..CHUNK / GROUP {
+            if column + quad * GROUP >= columns {
+                break;
+            }
+            for vector in 0..VECTORS {
+                let channels = channels(column / GROUP + quad, vector);
+                for r in 0..ROWS {
+                    sums[r][vector] = dot_add::<ROWS_SIGNED>(spread(row[r], quad), channels, sums[r][vector]);
+                }
             }
         }
-        column += QUAD;
     }
     const { assert!(LANES * GROUP == CHUNK) };
     sums.map(|row| row.map(I32x4))
-}
-
-/// Four bytes of a row, in the first lane.
-#[inline(always)]
-#[allow(unsafe_code)] // There is no safe load of a vector.
-fn chunk_quad(row: &[u8], column: usize) -> v128 {
-    let quad: &[u8; QUAD] = row[column..].first_chunk().expect("rows are whole chunks");
-    // SAFETY: the array is four readable bytes.
-    unsafe { v128_load32_zero(quad.as_ptr().cast()) }
 }
