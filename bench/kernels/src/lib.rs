@@ -47,16 +47,16 @@ fn noise(count: usize, seed: u64) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
-/// Sets up kernel `kernel` with a shape; `pairs` chooses between the two int8 loops.
+/// Sets up kernel `kernel` with a shape; `short_sums` chooses between the two int8 loops.
 #[unsafe(no_mangle)]
 #[allow(unsafe_code)] // An export needs its name.
-pub extern "C" fn prepare(kernel: u32, a: usize, b: usize, c: usize, pairs: u32) {
+pub extern "C" fn prepare(kernel: u32, a: usize, b: usize, c: usize, short_sums: u32) {
     const HEADS: usize = 8;
-    variant::set(pairs != 0);
+    variant::set_short_sums(short_sums != 0);
     let job = match kernel {
         0 => {
-            // Small weights, as most of a trained layer are: their pairs fit 16 bits.
-            let weights = noise(b * c, 1).iter().map(|x| (x * 60.0) as i8).collect();
+            // Cubed, so that most are small, as a trained layer's are.
+            let weights = noise(b * c, 1).iter().map(|x| (x.powi(3) * 60.0) as i8).collect();
             let matrix = Int8Matrix::pack(b, c, weights, vec![0.01; b]);
             Job::Multiply { rows: Int8Rows::quantize(&noise(a * c, 2), a, c, c), matrix, out: vec![0.0; a * b] }
         }

@@ -1,17 +1,17 @@
 //! Attention of many heads in 8 bits, a few queries at a time: the whole score matrix never stands in memory.
 //!
-//! Queries are −63..=63 and keys `0..=127` with a zero point, each with a scale per frame and head; probabilities are
-//! `0..=127`, relative to the largest; values are −63..=63 with a scale per channel. Sums are integers, so that neither the
-//! order nor the tiles matter to the result.
+//! Queries are 1..=127 around 64 and keys −63..=63, each with a scale per frame and head; probabilities are `0..=127`,
+//! relative to the largest; values are −63..=63 with a scale per channel. Sums are integers, so that neither the order nor
+//! the tiles matter to the result.
 //!
 //! ```text
-//! score[t] = (Σ q·k[t] − zero[t] · Σ q) · scale[t] · (query_scale / √head_size)
+//! score[t] = (Σ q·k[t] − 64 · Σ k[t]) · scale[t] · (query_scale / √head_size)
 //! p[t]     = round(127 · e^(score[t] − highest))
 //! out[d]   = Σ p·v[d] / Σ p · value_scale[d]
 //! ```
 
-use super::rows::{quantize_row, range};
-use super::tile::{CHUNK, GROUP, LANES, PANEL_SIGNED, QUAD, ROWS_SIGNED, TILE_ROWS, TILE_VECTORS, tile};
+use super::rows::range;
+use super::tile::{CHUNK, GROUP, LANES, LONG, QUAD, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, TWO_GROUPS, tile};
 use super::variant;
 use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
 
@@ -23,8 +23,10 @@ const FRAME_VECTORS: usize = FRAMES / LANES;
 const QUERY_BLOCK: usize = 4;
 /// Vectors of a value that are summed at once.
 const VALUE_VECTORS: usize = 3;
-/// The largest magnitude of a quantized query or value: two pairs' products with 0..=127 then fit 16 bits.
+/// The largest magnitude of a quantized query, key or value: two groups' products with 0..=127 then fit 16 bits.
 const SIGNED_MAX: f32 = 63.0;
+/// What stands for 0 in a quantized query.
+const QUERY_ZERO: u8 = 64;
 /// The largest quantized probability.
 const PROBABILITY_MAX: f32 = 127.0;
 
@@ -42,8 +44,8 @@ pub struct Int8KeyValues {
     keys: Vec<u8>,
     /// `[heads, padded_frames]`.
     key_scales: Vec<f32>,
-    /// `[heads, padded_frames]`.
-    key_zeros: Vec<i32>,
+    /// `64 · Σ k`, `[heads, padded_frames]`.
+    key_sums: Vec<i32>,
     /// For each head, panels of [`VALUE_VECTORS`] vectors of dimensions (the last of what is left) by `padded_frames`
     /// frames.
     values: Vec<u8>,
@@ -60,15 +62,6 @@ pub struct Scratch {
     probabilities: Vec<u8>,
     /// `[QUERY_BLOCK, head size in whole chunks]`.
     queries: Vec<u8>,
-}
-
-/// A quantized query of one head.
-#[derive(Debug, Clone, Copy, Default)]
-struct Query {
-    /// What a score is multiplied with to be an exponent of 2.
-    exponent_scale: f32,
-    /// Σ q.
-    sum: i32,
 }
 
 impl Int8KeyValues {
@@ -101,8 +94,8 @@ impl Int8KeyValues {
         }
         self.key_scales.clear();
         self.key_scales.resize(frames, 0.0);
-        self.key_zeros.clear();
-        self.key_zeros.resize(frames, 0);
+        self.key_sums.clear();
+        self.key_sums.resize(frames, 0);
         self.value_scales.clear();
         self.value_scales.resize(self.heads * self.padded_size, 0.0);
         self.fill_keys(keys);
@@ -113,9 +106,10 @@ impl Int8KeyValues {
         let mut row = vec![0; self.padded_size];
         for (frame, keys) in keys.chunks_exact(self.heads * self.head_size).enumerate() {
             for (head, key) in keys.chunks_exact(self.head_size).enumerate() {
-                let (scale, zero) = quantize_row(key, &mut row);
-                self.key_scales[head * self.padded_frames + frame] = scale;
-                self.key_zeros[head * self.padded_frames + frame] = zero;
+                let largest = quantize_signed(key, &mut row);
+                let sum: i32 = row.iter().map(|k| i32::from(k.cast_signed())).sum();
+                self.key_scales[head * self.padded_frames + frame] = largest / SIGNED_MAX;
+                self.key_sums[head * self.padded_frames + frame] = i32::from(QUERY_ZERO) * sum;
                 let panel_bytes = FRAMES * self.padded_size;
                 let panel = head * self.padded_frames / FRAMES + frame / FRAMES;
                 let panel = &mut self.keys[panel * panel_bytes..][..panel_bytes];
@@ -147,7 +141,7 @@ impl Int8KeyValues {
         for (group, values) in values.chunks(GROUP * channels).enumerate() {
             rows[values.len()..].fill(0);
             for (rows, values) in rows.chunks_exact_mut(channels).zip(values.chunks_exact(channels)) {
-                quantize_signed(values, &inverse, rows);
+                quantize_channels(values, &inverse, rows);
             }
             for head in 0..self.heads {
                 for vector in (0..self.padded_size / LANES).step_by(VALUE_VECTORS) {
@@ -182,82 +176,84 @@ impl Int8KeyValues {
         for head in 0..self.heads {
             let blocks = queries.chunks(QUERY_BLOCK * channels).zip(out.chunks_mut(QUERY_BLOCK * channels));
             for (queries, out) in blocks {
-                if variant::pairs() {
-                    self.attend_block::<true>(head, queries, scratch, out);
+                if variant::short_sums() {
+                    self.attend_block::<TILE_ROWS, TWO_GROUPS>(head, queries, scratch, out);
                 } else {
-                    self.attend_block::<false>(head, queries, scratch, out);
+                    self.attend_block::<TILE_ROWS_LONG, LONG>(head, queries, scratch, out);
                 }
             }
         }
     }
 
     /// One head's part of up to [`QUERY_BLOCK`] queries.
-    fn attend_block<const PAIRS: bool>(&self, head: usize, queries: &[f32], scratch: &mut Scratch, out: &mut [f32]) {
+    fn attend_block<const ROWS: usize, const TOGETHER: usize>(
+        &self,
+        head: usize,
+        queries: &[f32],
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) {
         let channels = self.heads * self.head_size;
-        let rows = queries.len() / channels;
+        let count = queries.len() / channels;
         let row_bytes = self.head_size.next_multiple_of(CHUNK);
-        let mut quantized = [Query::default(); QUERY_BLOCK];
-        for ((query, to), quantized) in
-            queries.chunks_exact(channels).zip(scratch.queries.chunks_exact_mut(row_bytes)).zip(&mut quantized)
+        // What a query's scores are multiplied with to be exponents of 2.
+        let mut exponent_scales = [0.0; QUERY_BLOCK];
+        for ((query, to), exponent_scale) in
+            queries.chunks_exact(channels).zip(scratch.queries.chunks_exact_mut(row_bytes)).zip(&mut exponent_scales)
         {
-            *quantized = quantize_query(&query[head * self.head_size..][..self.head_size], to);
+            let largest = quantize_signed(&query[head * self.head_size..][..self.head_size], to);
+            to.iter_mut().for_each(|q| *q = q.wrapping_add(QUERY_ZERO));
+            *exponent_scale = largest / SIGNED_MAX * (std::f32::consts::LOG2_E / (self.head_size as f32).sqrt());
         }
-        let mut row = 0;
-        while row + TILE_ROWS <= rows {
-            self.score::<TILE_ROWS, TILE_VECTORS, PAIRS>(head, row, &quantized, scratch);
-            row += TILE_ROWS;
+        let tiled = count / ROWS * ROWS;
+        for row in (0..tiled).step_by(ROWS) {
+            self.score::<ROWS, TILE_VECTORS, TOGETHER>(head, row, scratch);
         }
-        while row < rows {
-            self.score::<1, FRAME_VECTORS, PAIRS>(head, row, &quantized, scratch);
-            row += 1;
+        for row in tiled..count {
+            self.score::<1, FRAME_VECTORS, TOGETHER>(head, row, scratch);
         }
         let mut sums = [0; QUERY_BLOCK];
-        for (row, sum) in sums.iter_mut().enumerate().take(rows) {
+        for (row, sum) in sums.iter_mut().enumerate().take(count) {
             let scores = &mut scratch.scores[row * self.padded_frames..][..self.padded_frames];
             let probabilities = &mut scratch.probabilities[row * self.padded_frames..][..self.padded_frames];
-            *sum = probabilities_of(scores, self.frames, quantized[row].exponent_scale, probabilities);
+            *sum = probabilities_of(scores, self.frames, exponent_scales[row], probabilities);
         }
         for vector in (0..self.padded_size / LANES).step_by(VALUE_VECTORS) {
-            let mut row = 0;
-            while row + TILE_ROWS <= rows {
-                self.weigh_some::<TILE_ROWS, PAIRS>(head, vector, row, &sums, scratch, out);
-                row += TILE_ROWS;
+            for row in (0..tiled).step_by(ROWS) {
+                self.weigh_some::<ROWS, TOGETHER>(head, vector, row, &sums, scratch, out);
             }
-            while row < rows {
-                self.weigh_some::<1, PAIRS>(head, vector, row, &sums, scratch, out);
-                row += 1;
+            for row in tiled..count {
+                self.weigh_some::<1, TOGETHER>(head, vector, row, &sums, scratch, out);
             }
         }
     }
 
     /// Scores of `ROWS` queries from `row` on with every frame, in units of the query's scale.
     #[inline(never)]
-    fn score<const ROWS: usize, const VECTORS: usize, const PAIRS: bool>(
+    fn score<const ROWS: usize, const VECTORS: usize, const TOGETHER: usize>(
         &self,
         head: usize,
         row: usize,
-        quantized: &[Query; QUERY_BLOCK],
         scratch: &mut Scratch,
     ) {
         let row_bytes = self.head_size.next_multiple_of(CHUNK);
         let rows: [&[u8]; ROWS] = std::array::from_fn(|r| &scratch.queries[(row + r) * row_bytes..][..row_bytes]);
-        let sums: [I32x4; ROWS] = std::array::from_fn(|r| I32x4::splat(quantized[row + r].sum));
         let keys = &self.keys[head * self.padded_frames * self.padded_size..][..self.padded_frames * self.padded_size];
         let first_frame = head * self.padded_frames;
         let scales = self.key_scales[first_frame..][..self.padded_frames].as_chunks::<FRAMES>().0;
-        let zeros = self.key_zeros[first_frame..][..self.padded_frames].as_chunks::<FRAMES>().0;
+        let sums = self.key_sums[first_frame..][..self.padded_frames].as_chunks::<FRAMES>().0;
         let to = &mut scratch.scores[row * self.padded_frames..][..ROWS * self.padded_frames];
-        let panels = keys.chunks_exact(FRAMES * self.padded_size).zip(scales).zip(zeros);
-        for (panel, ((keys, scales), zeros)) in panels.enumerate() {
+        let panels = keys.chunks_exact(FRAMES * self.padded_size).zip(scales).zip(sums);
+        for (panel, ((keys, scales), sums)) in panels.enumerate() {
             for vector in (0..FRAME_VECTORS).step_by(VECTORS) {
                 let keys = &keys[vector * LANES * GROUP..];
-                let dots = tile::<ROWS, VECTORS, FRAME_VECTORS, ROWS_SIGNED, PAIRS>(rows, keys, self.padded_size);
+                let dots = tile::<ROWS, VECTORS, FRAME_VECTORS, TOGETHER>(rows, keys, self.padded_size);
                 let scales = &scales.as_chunks::<LANES>().0[vector..];
-                let zeros = &zeros.as_chunks::<LANES>().0[vector..];
+                let sums = &sums.as_chunks::<LANES>().0[vector..];
                 for (r, dots) in dots.into_iter().enumerate() {
                     let to = &mut to[r * self.padded_frames + panel * FRAMES + vector * LANES..][..VECTORS * LANES];
                     for (v, to) in to.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-                        let centred = dots[v].sub(I32x4::load(&zeros[v]).mul(sums[r]));
+                        let centred = dots[v].sub(I32x4::load(&sums[v]));
                         centred.to_f32().mul(F32x4::load(&scales[v])).store(to);
                     }
                 }
@@ -266,7 +262,7 @@ impl Int8KeyValues {
     }
 
     #[inline(always)]
-    fn weigh_some<const ROWS: usize, const PAIRS: bool>(
+    fn weigh_some<const ROWS: usize, const TOGETHER: usize>(
         &self,
         head: usize,
         vector: usize,
@@ -276,15 +272,15 @@ impl Int8KeyValues {
         out: &mut [f32],
     ) {
         match self.padded_size / LANES - vector {
-            1 => self.weigh::<ROWS, 1, PAIRS>(head, vector, row, sums, scratch, out),
-            2 => self.weigh::<ROWS, 2, PAIRS>(head, vector, row, sums, scratch, out),
-            _ => self.weigh::<ROWS, VALUE_VECTORS, PAIRS>(head, vector, row, sums, scratch, out),
+            1 => self.weigh::<ROWS, 1, TOGETHER>(head, vector, row, sums, scratch, out),
+            2 => self.weigh::<ROWS, 2, TOGETHER>(head, vector, row, sums, scratch, out),
+            _ => self.weigh::<ROWS, VALUE_VECTORS, TOGETHER>(head, vector, row, sums, scratch, out),
         }
     }
 
     /// Means of the values, weighted by the probabilities of `ROWS` queries, for `VECTORS` vectors of dimensions.
     #[inline(never)]
-    fn weigh<const ROWS: usize, const VECTORS: usize, const PAIRS: bool>(
+    fn weigh<const ROWS: usize, const VECTORS: usize, const TOGETHER: usize>(
         &self,
         head: usize,
         vector: usize,
@@ -296,7 +292,7 @@ impl Int8KeyValues {
         let rows: [&[u8]; ROWS] =
             std::array::from_fn(|r| &scratch.probabilities[(row + r) * self.padded_frames..][..self.padded_frames]);
         let values = &self.values[self.value_panel(head, vector)..];
-        let totals = tile::<ROWS, VECTORS, VECTORS, PANEL_SIGNED, PAIRS>(rows, values, self.padded_frames);
+        let totals = tile::<ROWS, VECTORS, VECTORS, TOGETHER>(rows, values, self.padded_frames);
         for (r, totals) in totals.iter().enumerate() {
             let row = row + r;
             let inverse = F32x4::splat(1.0 / sums[row] as f32);
@@ -323,30 +319,24 @@ fn signed(x: f32) -> u8 {
 
 /// [`signed`] of each value times its factor.
 #[inline(never)]
-fn quantize_signed(values: &[f32], factors: &[f32], to: &mut [u8]) {
+fn quantize_channels(values: &[f32], factors: &[f32], to: &mut [u8]) {
     for ((to, value), factor) in to.iter_mut().zip(values).zip(factors) {
         *to = signed(value * factor);
     }
 }
 
-/// Quantizes a head's query to signed bytes, padded with 0.
-fn quantize_query(query: &[f32], to: &mut [u8]) -> Query {
-    let (low, high) = range(query);
+/// Quantizes values to −63..=63 relative to the largest magnitude, pads them with 0, and gives that magnitude.
+#[inline(never)]
+fn quantize_signed(values: &[f32], to: &mut [u8]) -> f32 {
+    let (low, high) = range(values);
     let largest = if high > -low { high } else { -low };
-    let (to, padding) = to.split_at_mut(query.len());
+    let inverse = if largest > 0.0 { SIGNED_MAX / largest } else { 0.0 };
+    let (to, padding) = to.split_at_mut(values.len());
     padding.fill(0);
-    if largest <= 0.0 {
-        to.fill(0);
-        return Query::default();
+    for (to, value) in to.iter_mut().zip(values) {
+        *to = signed(value * inverse);
     }
-    let inverse = SIGNED_MAX / largest;
-    let mut sum = 0;
-    for (to, x) in to.iter_mut().zip(query) {
-        *to = signed(x * inverse);
-        sum += i32::from(to.cast_signed());
-    }
-    let exponent_scale = largest / SIGNED_MAX * (std::f32::consts::LOG2_E / (query.len() as f32).sqrt());
-    Query { exponent_scale, sum }
+    largest
 }
 
 /// The largest of scores in whole chunks of 16. Of its own, so that the engine's compiler keeps all of it in registers.
@@ -463,8 +453,8 @@ mod tests {
         memory.fill(&k, &v);
         let mut together = vec![0.0; q.len()];
         memory.attend(&q, &mut Scratch::default(), &mut together);
-        for pairs in [false, true] {
-            variant::set(pairs);
+        for short_sums in [false, true] {
+            variant::set_short_sums(short_sums);
             let mut scratch = Scratch::default();
             for (query, want) in q.chunks(channels).zip(together.chunks(channels)) {
                 let mut alone = vec![0.0; channels];

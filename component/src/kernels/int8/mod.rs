@@ -11,14 +11,18 @@
 //! ```
 
 pub mod attention;
+mod excess;
 mod rows;
 pub(in crate::kernels) mod tile;
 pub mod variant;
 
 pub use rows::Int8Rows;
 
+use std::ops::Range;
+
 use super::lanes::{F32x4, I32x4};
-use tile::{CHUNK, GROUP, LANES, PANEL_SIGNED, TILE_ROWS, TILE_VECTORS, offset, tile};
+use excess::Excess;
+use tile::{CHUNK, FOUR_GROUPS, GROUP, LANES, LONG, SHORT_SUMS, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, offset, tile};
 
 /// Output channels that are packed together.
 const PANEL: usize = 16;
@@ -40,8 +44,8 @@ pub struct Int8Matrix {
     scales: Vec<f32>,
     /// Σ of each row's weights.
     sums: Vec<i32>,
-    /// For each panel, whether two groups' products with 0..=127 fit 16 bits together.
-    pairs_fit: Vec<bool>,
+    /// For each panel, what was taken off weights that would not fit short sums.
+    excess: Vec<Vec<Excess>>,
 }
 
 /// What a product does with what was there.
@@ -78,18 +82,18 @@ impl Int8Matrix {
         let sum = |row: &[u8]| row.iter().map(|&w| i32::from(w.cast_signed())).sum();
         let sums = weights.chunks_exact(stride).map(sum).collect();
         let mut unpacked = vec![0; PANEL * stride];
-        let mut pairs_fit = Vec::with_capacity(padded_rows / PANEL);
+        let mut excess = Vec::with_capacity(padded_rows / PANEL);
         for panel in weights.chunks_exact_mut(PANEL * stride) {
             unpacked.copy_from_slice(panel);
+            excess.push(if SHORT_SUMS { excess::take_off(&mut unpacked, stride) } else { Vec::new() });
             for (channel, row) in unpacked.chunks_exact(stride).enumerate() {
                 for (column, &weight) in row.iter().enumerate() {
                     panel[offset(column, channel, PANEL)] = weight;
                 }
             }
-            pairs_fit.push(unpacked.chunks_exact(stride).all(do_pairs_fit));
         }
         scales.resize(padded_rows, 0.0);
-        Self { rows, columns, stride, weights, scales, sums, pairs_fit }
+        Self { rows, columns, stride, weights, scales, sums, excess }
     }
 
     /// Output channels.
@@ -111,6 +115,9 @@ impl Int8Matrix {
             let weight = panel[offset(column, row % PANEL, PANEL)].cast_signed();
             *out = f32::from(weight) * self.scales[row];
         }
+        for excess in self.excess[row / PANEL].iter().filter(|excess| excess.channel() == row % PANEL) {
+            out[excess.column()] += excess.weight() as f32 * self.scales[row];
+        }
     }
 
     /// `out[m, o] = activations[m] · self[o] + bias[o]`, or that added to it; `out` row-major
@@ -122,16 +129,16 @@ impl Int8Matrix {
         assert_eq!(activations.stride, self.stride, "activations and weights have the same columns");
         assert_eq!(out.len(), activations.rows() * self.rows, "one output per row and channel");
         assert!(bias.is_none_or(|bias| bias.len() == self.rows), "one bias per output channel");
-        let pairs = variant::pairs();
-        let block = (ROW_BLOCK_BYTES / self.stride).max(TILE_ROWS) / TILE_ROWS * TILE_ROWS;
+        let short_sums = variant::short_sums();
+        let block = (ROW_BLOCK_BYTES / self.stride).max(TILE_ROWS_LONG) / TILE_ROWS_LONG * TILE_ROWS_LONG;
         for first in (0..activations.rows()).step_by(block) {
             let rows = first..(first + block).min(activations.rows());
-            for panel in 0..self.pairs_fit.len() {
+            for panel in 0..self.excess.len() {
                 let job = Job { matrix: self, panel, activations, bias, output };
-                if pairs && self.pairs_fit[panel] {
-                    job.run::<true>(rows.clone(), out);
+                if short_sums {
+                    job.run::<TILE_ROWS, FOUR_GROUPS>(rows.clone(), out);
                 } else {
-                    job.run::<false>(rows.clone(), out);
+                    job.run::<TILE_ROWS_LONG, LONG>(rows.clone(), out);
                 }
             }
         }
@@ -143,8 +150,11 @@ impl Int8Matrix {
             for (channel, out) in out.iter_mut().enumerate() {
                 let panel = self.panel_bytes(channel / PANEL);
                 let weight = |column| i32::from(panel[offset(column, channel % PANEL, PANEL)].cast_signed());
-                let dot: i32 =
+                let mut dot: i32 =
                     activations.row(row).iter().enumerate().map(|(column, &q)| i32::from(q) * weight(column)).sum();
+                for excess in self.excess[channel / PANEL].iter().filter(|excess| excess.channel() == channel % PANEL) {
+                    dot += i32::from(activations.row(row)[excess.column()]) * excess.weight();
+                }
                 let centred = dot - activations.zeros[row] * self.sums[channel];
                 let scale = activations.scales[row] * self.scales[channel];
                 *out = centred as f32 * scale + bias.map_or(0.0, |bias| bias[channel]);
@@ -157,21 +167,6 @@ impl Int8Matrix {
     }
 }
 
-/// Whether the products of any two neighbouring groups of a channel with 0..=127 fit 16 bits, pair by pair.
-///
-/// A lane of 16 bits sums two columns of each group. All partial sums are within the sum of the positive weights and that of
-/// the negative ones.
-fn do_pairs_fit(row: &[u8]) -> bool {
-    const LIMIT: i32 = 32_767 / 127;
-    row.chunks_exact(2 * GROUP).all(|groups| {
-        let (first, second) = groups.split_at(GROUP);
-        first.chunks_exact(2).zip(second.chunks_exact(2)).all(|(first, second)| {
-            let weights = || first.iter().chain(second).map(|w| i32::from(w.cast_signed()));
-            weights().map(|w| w.max(0)).sum::<i32>() <= LIMIT && weights().map(|w| -w.min(0)).sum::<i32>() <= LIMIT
-        })
-    })
-}
-
 /// The product of one panel.
 struct Job<'a> {
     matrix: &'a Int8Matrix,
@@ -182,19 +177,19 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run<const PAIRS: bool>(&self, rows: std::ops::Range<usize>, out: &mut [f32]) {
-        let tiled = rows.start + (rows.end - rows.start) / TILE_ROWS * TILE_ROWS;
+    fn run<const ROWS: usize, const TOGETHER: usize>(&self, rows: Range<usize>, out: &mut [f32]) {
+        let tiled = rows.start + (rows.end - rows.start) / ROWS * ROWS;
         for vector in (0..PANEL_VECTORS).step_by(TILE_VECTORS) {
-            self.tiles::<TILE_ROWS, TILE_VECTORS, PAIRS>(rows.start..tiled, vector, out);
+            self.tiles::<ROWS, TILE_VECTORS, TOGETHER>(rows.start..tiled, vector, out);
         }
-        self.tiles::<1, PANEL_VECTORS, PAIRS>(tiled..rows.end, 0, out);
+        self.tiles::<1, PANEL_VECTORS, TOGETHER>(tiled..rows.end, 0, out);
     }
 
     /// Rows (a multiple of `ROWS`), and some vectors of channels from `vector` on.
     #[inline(never)]
-    fn tiles<const ROWS: usize, const VECTORS: usize, const PAIRS: bool>(
+    fn tiles<const ROWS: usize, const VECTORS: usize, const TOGETHER: usize>(
         &self,
-        rows: std::ops::Range<usize>,
+        rows: Range<usize>,
         vector: usize,
         out: &mut [f32],
     ) {
@@ -202,9 +197,13 @@ impl Job<'_> {
         let panel = &matrix.panel_bytes(self.panel)[vector * LANES * GROUP..];
         let channel = self.panel * PANEL + vector * LANES;
         let columns = Columns::<VECTORS>::of(matrix, self.bias, channel);
+        let excess = &matrix.excess[self.panel];
         for row in rows.step_by(ROWS) {
             let rows: [&[u8]; ROWS] = std::array::from_fn(|r| activations.row(row + r));
-            let sums = tile::<ROWS, VECTORS, PANEL_VECTORS, PANEL_SIGNED, PAIRS>(rows, panel, matrix.stride);
+            let mut sums = tile::<ROWS, VECTORS, PANEL_VECTORS, TOGETHER>(rows, panel, matrix.stride);
+            if !excess.is_empty() {
+                excess::put_back(excess, rows, vector, &mut sums);
+            }
             for (r, sums) in sums.into_iter().enumerate() {
                 let values = columns.finish(sums, activations.zeros[row + r], activations.scales[row + r]);
                 let out = out[(row + r) * matrix.rows..(row + r + 1) * matrix.rows].get_mut(channel..).unwrap_or_default();
@@ -269,7 +268,7 @@ fn write<const VECTORS: usize>(values: [F32x4; VECTORS], output: Output, out: &m
 
 #[cfg(test)]
 mod tests {
-    use super::{GROUP, Int8Matrix, Int8Rows, Output, do_pairs_fit, variant};
+    use super::{Int8Matrix, Int8Rows, Output, variant};
     use crate::kernels::testing::Noise;
 
     /// Rows, columns and output channels around every boundary of the tiles, and the shapes of Moonshine Tiny.
@@ -289,7 +288,7 @@ mod tests {
     ];
 
     fn weights(noise: &mut Noise, channels: usize, columns: usize) -> Int8Matrix {
-        // Cubed, so that most are small, as a trained layer's are: some panels' pairs then fit 16 bits, and some do not.
+        // Cubed, so that most are small, as a trained layer's are: short sums then fit but for some.
         let values =
             (0..channels * columns).map(|_| (noise.next().powi(3) * 128.0).clamp(-128.0, 127.0) as i8).collect();
         Int8Matrix::pack(channels, columns, values, (0..channels).map(|_| noise.next().abs() * 0.01).collect())
@@ -308,27 +307,27 @@ mod tests {
                 let mut naive = vec![f32::NAN; rows * channels];
                 matrix.multiply_reference(&activations, bias, &mut naive);
                 let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-                for pairs in [false, true] {
-                    variant::set(pairs);
+                for short_sums in [false, true] {
+                    variant::set_short_sums(short_sums);
                     matrix.multiply(&activations, bias, Output::Replace, &mut fast);
-                    assert_eq!(bits(&fast), bits(&naive), "{rows} × {columns} × {channels}, {pairs}");
+                    assert_eq!(bits(&fast), bits(&naive), "{rows} × {columns} × {channels}, {short_sums}");
                 }
             }
         }
     }
 
     #[test]
-    fn pairs_fit_up_to_the_limit_and_no_further() {
-        let fits = |weights: [i8; 4]| {
-            // The four that are summed in one lane of 16 bits.
-            let mut row = [0; 2 * GROUP];
-            for (column, weight) in [0, 1, GROUP, GROUP + 1].into_iter().zip(weights) {
-                row[column] = weight.cast_unsigned();
+    fn a_row_comes_back_as_it_was_packed() {
+        let mut noise = Noise::new(4);
+        for (channels, columns) in [(5, 17), (16, 288)] {
+            let values: Vec<i8> = (0..channels * columns).map(|_| (noise.next() * 127.0) as i8).collect();
+            let matrix = Int8Matrix::pack(channels, columns, values.clone(), vec![0.5; channels]);
+            let mut row = vec![0.0; columns];
+            for (channel, values) in values.chunks(columns).enumerate() {
+                matrix.dequantize_row(channel, &mut row);
+                assert!(row.iter().zip(values).all(|(&is, &w)| is == f32::from(w) * 0.5), "{channels} × {columns}");
             }
-            do_pairs_fit(&row)
-        };
-        assert!(fits([127, -128, 127, 4]) && fits([-128, 127, -128, -2]));
-        assert!(!fits([127, -128, 127, 5]) && !fits([-128, 127, -128, -3]));
+        }
     }
 
     #[test]
@@ -338,8 +337,11 @@ mod tests {
         let matrix = Int8Matrix::pack(4, columns, vec![-128; 4 * columns], vec![1.0; 4]);
         let activations = Int8Rows::quantize(&vec![127.0; columns], 1, columns, columns);
         let mut out = [0.0; 4];
-        matrix.multiply(&activations, None, Output::Replace, &mut out);
-        assert_eq!(out, [-128.0 * 127.0 * columns as f32; 4]);
+        for short_sums in [false, true] {
+            variant::set_short_sums(short_sums);
+            matrix.multiply(&activations, None, Output::Replace, &mut out);
+            assert_eq!(out, [-128.0 * 127.0 * columns as f32; 4]);
+        }
     }
 
     #[test]

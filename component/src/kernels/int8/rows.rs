@@ -83,7 +83,7 @@ impl Int8Rows {
 
 /// The smallest and the largest of the values and 0.
 #[inline(always)]
-pub(in crate::kernels) fn range(values: &[f32]) -> (f32, f32) {
+pub(super) fn range(values: &[f32]) -> (f32, f32) {
     // The order does not matter to the extremes.
     let (mut low, mut high) = ([F32x4::splat(0.0); 2], [F32x4::splat(0.0); 2]);
     let (chunks, rest) = values.as_chunks::<8>();
@@ -104,7 +104,7 @@ pub(in crate::kernels) fn range(values: &[f32]) -> (f32, f32) {
 /// Quantizes one row into `to`, pads it with 0, and gives its scale and zero point. The range always includes 0, so that 0
 /// is exact.
 #[inline(never)]
-pub(in crate::kernels) fn quantize_row(from: &[f32], to: &mut [u8]) -> (f32, i32) {
+fn quantize_row(from: &[f32], to: &mut [u8]) -> (f32, i32) {
     let (low, high) = range(from);
     let range = high - low;
     if range <= 0.0 {

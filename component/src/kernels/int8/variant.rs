@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Int8Matrix, Int8Rows, Output};
 
-/// Whether products are added in pairs of 16 bits first, where the weights allow it.
-static PAIRS: AtomicBool = AtomicBool::new(true);
+/// Whether sums are added up in 16 bits first.
+static SHORT_SUMS: AtomicBool = AtomicBool::new(true);
 
 /// How often each loop is timed. The shortest time counts: a pause of the machine lengthens some, and shortens none.
 const ROUNDS: usize = 8;
 
-/// Whether products are added in pairs of 16 bits first; see [`super::tile`].
+/// Whether sums are added up in 16 bits first; see [`super::tile`].
 #[must_use]
-pub(super) fn pairs() -> bool {
-    PAIRS.load(Ordering::Relaxed)
+pub(super) fn short_sums() -> bool {
+    SHORT_SUMS.load(Ordering::Relaxed)
 }
 
 /// Times each loop on a small product, about a millisecond in all, and keeps the fastest. `clock` reads nanoseconds.
@@ -29,18 +29,18 @@ pub fn choose(clock: fn() -> u64) {
     let mut out = vec![0.0; ROWS * SIZE];
     let mut best = [u64::MAX; 2];
     for _ in 0..ROUNDS {
-        for pairs in [false, true] {
-            PAIRS.store(pairs, Ordering::Relaxed);
+        for short_sums in [false, true] {
+            SHORT_SUMS.store(short_sums, Ordering::Relaxed);
             let start = clock();
             matrix.multiply(&rows, None, Output::Replace, &mut out);
             let elapsed = clock().saturating_sub(start);
-            best[usize::from(pairs)] = best[usize::from(pairs)].min(elapsed);
+            best[usize::from(short_sums)] = best[usize::from(short_sums)].min(elapsed);
         }
     }
-    PAIRS.store(best[1] <= best[0], Ordering::Relaxed);
+    SHORT_SUMS.store(best[1] <= best[0], Ordering::Relaxed);
 }
 
 /// Sets what [`choose`] would choose, for tests and benchmarks that compare them.
-pub fn set(pairs: bool) {
-    PAIRS.store(pairs, Ordering::Relaxed);
+pub fn set_short_sums(short_sums: bool) {
+    SHORT_SUMS.store(short_sums, Ordering::Relaxed);
 }

@@ -5,8 +5,12 @@ use crate::kernels::lanes::I32x4;
 
 /// Columns of a channel that lie beside each other.
 pub(in crate::kernels) const GROUP: usize = 4;
+/// Whether adding up in 16 bits makes a difference; here it does not, but the weights are packed as if it did.
+pub(in crate::kernels) const SHORT_SUMS: bool = true;
 /// Rows of a tile.
 pub(in crate::kernels) const TILE_ROWS: usize = 2;
+/// See [`TILE_ROWS`].
+pub(in crate::kernels) const TILE_ROWS_LONG: usize = 4;
 /// Vectors of a tile.
 pub(in crate::kernels) const TILE_VECTORS: usize = 4;
 
@@ -17,8 +21,7 @@ pub(in crate::kernels) fn tile<
     const ROWS: usize,
     const VECTORS: usize,
     const WIDTH: usize,
-    const ROWS_SIGNED: bool,
-    const PAIRS: bool,
+    const TOGETHER: usize,
 >(
     rows: [&[u8]; ROWS],
     panel: &[u8],
@@ -32,9 +35,7 @@ pub(in crate::kernels) fn tile<
             for (row, sums) in rows.iter().zip(&mut sums) {
                 let row = &row[group * GROUP..][..GROUP];
                 for (sum, channel) in sums[vector].iter_mut().zip(channels.chunks_exact(GROUP)) {
-                    // Neither side's 0..=127 changes when it is read as signed.
-                    let signed = |&byte: &u8| i32::from(byte.cast_signed());
-                    *sum += row.iter().zip(channel).map(|(q, w)| signed(q) * signed(w)).sum::<i32>();
+                    *sum += row.iter().zip(channel).map(|(&q, w)| i32::from(q) * i32::from(w.cast_signed())).sum::<i32>();
                 }
             }
         }

@@ -7,8 +7,12 @@ use crate::kernels::lanes::I32x4;
 
 /// Columns that one lane sums in one instruction.
 pub(in crate::kernels) const GROUP: usize = 2;
+/// Whether adding up in 16 bits makes a difference here.
+pub(in crate::kernels) const SHORT_SUMS: bool = false;
 /// Rows of the tile that is fastest.
 pub(in crate::kernels) const TILE_ROWS: usize = 4;
+/// See [`TILE_ROWS`].
+pub(in crate::kernels) const TILE_ROWS_LONG: usize = TILE_ROWS;
 /// Vectors of the tile that is fastest.
 pub(in crate::kernels) const TILE_VECTORS: usize = 2;
 
@@ -21,16 +25,14 @@ fn spread<const PAIR: usize>(pairs: v128) -> v128 {
 /// Products of `ROWS` rows with the first `VECTORS` vectors of four channels of a panel that is `WIDTH` vectors wide, over
 /// `columns` (a multiple of 4) columns.
 ///
-/// Both sides fit 16 signed bits whichever is signed, and sums are of 32 bits throughout, so that the other parameters
-/// make no difference here.
+/// Both sides fit 16 signed bits, and all sums are of 32 bits, whatever `TOGETHER` allows.
 #[inline(always)]
 #[allow(unsafe_code)] // A checked load costs a branch per 8 products.
 pub(in crate::kernels) fn tile<
     const ROWS: usize,
     const VECTORS: usize,
     const WIDTH: usize,
-    const ROWS_SIGNED: bool,
-    const PAIRS: bool,
+    const TOGETHER: usize,
 >(
     rows: [&[u8]; ROWS],
     panel: &[u8],

@@ -1,0 +1,118 @@
+//! What is taken off the few weights that are too large for short sums, and put back after them.
+//!
+//! Four groups of products are added up in 16 bits, two columns of each group in a lane: eight products with `0..=127`. They
+//! fit if the eight weights' positive ones sum to at most 258, and their negative ones to at least −258, since every partial
+//! sum lies between. Trained weights nearly always do. Where they do not, the largest are made smaller, and what was taken off
+//! is multiplied by itself: the result is the same integer.
+
+use super::PANEL;
+use super::tile::{CHUNK, LANES, QUAD};
+use crate::kernels::lanes::I32x4;
+
+/// The most that weights of one sign in a lane may sum to.
+const LIMIT: i32 = 32_767 / 127;
+
+/// A part of a weight.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Excess {
+    column: u32,
+    channel: u16,
+    weight: i16,
+}
+
+impl Excess {
+    /// The weight's column.
+    pub(super) fn column(self) -> usize {
+        self.column as usize
+    }
+
+    /// The weight's channel within its panel.
+    pub(super) fn channel(self) -> usize {
+        usize::from(self.channel)
+    }
+
+    /// What was taken off it.
+    pub(super) fn weight(self) -> i32 {
+        i32::from(self.weight)
+    }
+}
+
+/// Makes the weights of a panel, row-major with `stride` columns, fit short sums, and gives what was taken off.
+pub(super) fn take_off(panel: &mut [u8], stride: usize) -> Vec<Excess> {
+    let mut excess = Vec::new();
+    for (channel, row) in panel.chunks_exact_mut(stride).enumerate() {
+        for (chunk, weights) in row.as_chunks_mut::<CHUNK>().0.iter_mut().enumerate() {
+            for pair in [0, 2] {
+                // Two columns of each of the four groups.
+                let columns: [usize; 8] = std::array::from_fn(|i| i / 2 * QUAD + pair + i % 2);
+                for sign in [1, -1] {
+                    while let Some((column, weight)) = too_much(weights, columns, sign) {
+                        weights[column] = (weights[column].cast_signed() - weight as i8).cast_unsigned();
+                        let column = (chunk * CHUNK + column) as u32;
+                        excess.push(Excess { column, channel: channel as u16, weight });
+                    }
+                }
+            }
+        }
+    }
+    excess
+}
+
+/// Which of the weights of this sign in these columns is to be made smaller, and by how much: the largest, until they fit.
+fn too_much(weights: &[u8; CHUNK], columns: [usize; 8], sign: i32) -> Option<(usize, i16)> {
+    let magnitude = |column: usize| (sign * i32::from(weights[column].cast_signed())).max(0);
+    let over = columns.map(magnitude).iter().sum::<i32>() - LIMIT;
+    let largest = columns.into_iter().max_by_key(|&column| magnitude(column)).filter(|_| over > 0)?;
+    // At most 127, so that it is a weight itself.
+    Some((largest, (sign * over.min(magnitude(largest)).min(127)) as i16))
+}
+
+/// Adds the products of what was taken off to the sums of some vectors from `vector` on.
+#[inline(never)]
+pub(super) fn put_back<const ROWS: usize, const VECTORS: usize>(
+    excess: &[Excess],
+    rows: [&[u8]; ROWS],
+    vector: usize,
+    sums: &mut [[I32x4; VECTORS]; ROWS],
+) {
+    for (row, sums) in rows.into_iter().zip(sums) {
+        let mut more = [[0; LANES]; PANEL / LANES];
+        let by_channel = more.as_flattened_mut();
+        for excess in excess {
+            by_channel[excess.channel()] += i32::from(row[excess.column()]) * excess.weight();
+        }
+        for (sum, more) in sums.iter_mut().zip(&more[vector..]) {
+            *sum = sum.add(I32x4::load(more));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LIMIT, take_off};
+    use crate::kernels::testing::Noise;
+
+    #[test]
+    fn what_is_left_fits_and_what_was_taken_off_is_what_was_there() {
+        let mut noise = Noise::new(31);
+        for magnitude in [40.0, 127.0, 1000.0] {
+            let weights: Vec<i8> =
+                (0..3 * 48).map(|_| (noise.next() * magnitude).clamp(-128.0, 127.0) as i8).collect();
+            let mut left: Vec<u8> = weights.iter().map(|w| w.cast_unsigned()).collect();
+            let excess = take_off(&mut left, 48);
+            let mut restored: Vec<i32> = left.iter().map(|w| i32::from(w.cast_signed())).collect();
+            for excess in &excess {
+                restored[excess.channel() * 48 + excess.column()] += excess.weight();
+            }
+            assert_eq!(restored, weights.iter().map(|&w| i32::from(w)).collect::<Vec<_>>());
+            for chunk in left.chunks(16) {
+                for pair in [0, 2] {
+                    let lane = || (0..8).map(|i| i32::from(chunk[i / 2 * 4 + pair + i % 2].cast_signed()));
+                    assert!(lane().map(|w| w.max(0)).sum::<i32>() <= LIMIT);
+                    assert!(lane().map(|w| w.min(0)).sum::<i32>() >= -LIMIT);
+                }
+            }
+            assert_eq!(excess.is_empty(), magnitude == 40.0);
+        }
+    }
+}
