@@ -13,6 +13,7 @@ use wasi::clocks::monotonic_clock;
 
 use crate::error::{Error, Limit};
 use crate::family::FAMILIES;
+use crate::kernels::int8::variant;
 use crate::loader::{Loaded, Loader};
 use crate::metrics::{self, Stage};
 use crate::options::{Endpointing, Partials, SessionOptions, Task, VocabularyPhrase, VoiceActivity};
@@ -47,6 +48,7 @@ impl Guest for Engine {
         let LoaderResource { loader, elapsed_ns } = loader.into_inner();
         let started = monotonic_clock::now();
         let Loaded { model, card, file_bytes } = loader.into_inner().finish()?;
+        variant::choose(monotonic_clock::now);
         let load = wit::LoadMetrics {
             file_bytes,
             elapsed_ns: elapsed_ns.get() + (monotonic_clock::now() - started),

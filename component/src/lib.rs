@@ -26,3 +26,6 @@ pub mod segment;
 pub mod session;
 pub mod tokenizer;
 pub mod weights;
+
+#[cfg(test)]
+mod allocations;

@@ -110,7 +110,9 @@ impl Session {
                 message: "the stream, in samples at 16000 Hz".into(),
             });
         }
-        self.samples.try_reserve(block.len()).map_err(|_| out_of_memory(block.len()))?;
+        // Room for the longest utterance at once: from then on, pushing audio allocates nothing.
+        let room = self.traits.longest_segment_samples - self.samples.len();
+        self.samples.try_reserve_exact(room).map_err(|_| out_of_memory(room))?;
         self.samples.extend_from_slice(block);
         self.pushed_samples += block.len() as u64;
         Ok(())

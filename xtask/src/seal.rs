@@ -34,7 +34,8 @@ fn indeterminate_instructions(component: &[u8]) -> Result<Vec<String>> {
         let Payload::CodeSectionEntry(body) = payload? else { continue };
         for operator in body.get_operators_reader()? {
             let operator = operator?;
-            let exact = matches!(operator, Operator::I16x8RelaxedDotI8x16I7x16S | Operator::I32x4RelaxedDotI8x16I7x16AddS);
+            let exact =
+                matches!(operator, Operator::I16x8RelaxedDotI8x16I7x16S | Operator::I32x4RelaxedDotI8x16I7x16AddS);
             if !exact {
                 let name = format!("{operator:?}");
                 if name.contains("Relaxed") && !found.contains(&name) {

@@ -188,7 +188,11 @@ mod tests {
             // An error of erf counts x times.
             let bound = 2e-7 * x.abs().max(3.0);
             let want = 0.5 * wide * (1.0 + erf(wide / std::f64::consts::SQRT_2));
-            assert!((f64::from(one(gelu, x)) - want).abs() <= f64::from(bound), "gelu({x}): {} and {want}", one(gelu, x));
+            assert!(
+                (f64::from(one(gelu, x)) - want).abs() <= f64::from(bound),
+                "gelu({x}): {} and {want}",
+                one(gelu, x)
+            );
             near(one(silu, x), wide / (1.0 + (-wide).exp()), 5e-7);
         }
     }

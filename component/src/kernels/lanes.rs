@@ -92,6 +92,12 @@ mod vector {
             Self(v128_andnot(self.0, f32x4_lt(a.0, b.0)))
         }
 
+        /// Neighbours changed places: 1, 0, 3, 2.
+        #[inline(always)]
+        pub(crate) fn swap_pairs(self) -> Self {
+            Self(i32x4_shuffle::<1, 0, 3, 2>(self.0, self.0))
+        }
+
         /// The bits of the four floats.
         #[inline(always)]
         pub(crate) fn to_bits(self) -> I32x4 {
@@ -145,6 +151,15 @@ mod vector {
         #[inline(always)]
         pub(crate) fn as_f32_bits(self) -> F32x4 {
             F32x4(self.0)
+        }
+
+        /// The low bytes of `[a, b, c, d]`, lane by lane: the first lanes' four, the second lanes', …
+        #[inline(always)]
+        pub(crate) fn interleave_low_bytes([a, b, c, d]: [Self; 4]) -> [[u8; 4]; 4] {
+            let byte = |x: Self| v128_and(x.0, i32x4_splat(0xff));
+            let low = v128_or(byte(a), i32x4_shl(byte(b), 8));
+            let high = v128_or(i32x4_shl(byte(c), 16), i32x4_shl(d.0, 24));
+            Self(v128_or(low, high)).to_array().map(i32::to_le_bytes)
         }
 
         /// The low byte of each of 16 integers.
@@ -254,6 +269,13 @@ mod vector {
             Self(from_fn(|i| if a.0[i] < b.0[i] { 0.0 } else { self.0[i] }))
         }
 
+        /// Neighbours changed places: 1, 0, 3, 2.
+        #[inline(always)]
+        pub(crate) fn swap_pairs(self) -> Self {
+            let [a, b, c, d] = self.0;
+            Self([b, a, d, c])
+        }
+
         /// The bits of the four floats.
         #[inline(always)]
         pub(crate) fn to_bits(self) -> I32x4 {
@@ -307,6 +329,12 @@ mod vector {
             F32x4(self.0.map(|x| f32::from_ne_bytes(x.to_ne_bytes())))
         }
 
+        /// The low bytes of `[a, b, c, d]`, lane by lane: the first lanes' four, the second lanes', …
+        #[inline(always)]
+        pub(crate) fn interleave_low_bytes(vectors: [Self; 4]) -> [[u8; 4]; 4] {
+            from_fn(|lane| vectors.map(|vector| vector.0[lane] as u8))
+        }
+
         /// The low byte of each of 16 integers.
         #[inline(always)]
         pub(crate) fn low_bytes(quarters: [Self; 4], to: &mut [u8; 16]) {
@@ -329,6 +357,19 @@ pub(crate) use vector::{F32x4, I32x4};
 pub(crate) const ROUNDING: f32 = 12_582_912.0;
 
 impl F32x4 {
+    /// The first values of a slice, and 0 where it ends before the fourth.
+    #[inline(always)]
+    pub(crate) fn load_some(values: &[f32]) -> Self {
+        match values.first_chunk() {
+            Some(values) => Self::load(values),
+            None => {
+                let mut some = [0.0; 4];
+                some[..values.len()].copy_from_slice(values);
+                Self::load(&some)
+            }
+        }
+    }
+
     /// `self + a · b`, rounded twice.
     #[inline(always)]
     pub(crate) fn add_product(self, a: Self, b: Self) -> Self {

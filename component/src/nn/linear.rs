@@ -5,8 +5,8 @@ use candle_core::{DType, Device, Tensor};
 use super::norm::LayerNorm;
 use super::with_slice;
 use crate::error::Error;
-pub use crate::kernels::int8::Output;
 use crate::kernels::int8::Int8Rows;
+pub use crate::kernels::int8::Output;
 use crate::weights::Matrix;
 
 /// F16 weights are widened so many output channels at a time, so that they never stand in memory as F32 all at once.

@@ -2,6 +2,8 @@
 //!
 //! Su et al., "RoFormer" (2021), eq. 34, with the pairs `(0, 1), (2, 3), …` as the paper has them.
 
+use crate::kernels::lanes::F32x4;
+
 /// How fast each pair turns.
 #[derive(Debug)]
 pub struct RotaryEmbedding {
@@ -14,8 +16,10 @@ pub struct RotaryEmbedding {
 /// Sines and cosines of consecutive positions, which all heads and layers share.
 #[derive(Debug, Default)]
 pub struct Angles {
-    /// For each position and pair, the sine and the cosine.
-    turns: Vec<(f32, f32)>,
+    /// For each position and pair, the cosine twice: what each of the two is multiplied with.
+    cosines: Vec<[f32; 2]>,
+    /// For each position and pair, the sine, negative and positive: what the other of the two is multiplied with.
+    sines: Vec<[f32; 2]>,
 }
 
 impl RotaryEmbedding {
@@ -30,23 +34,37 @@ impl RotaryEmbedding {
 
     /// Computes the angles of `count` positions from `first` on, in place of what was there.
     pub fn turn(&self, first: usize, count: usize, angles: &mut Angles) {
-        angles.turns.clear();
+        angles.cosines.clear();
+        angles.sines.clear();
         for position in first..first + count {
-            angles.turns.extend(self.frequencies.iter().map(|&frequency| (position as f32 * frequency).sin_cos()));
+            for &frequency in &self.frequencies {
+                let (sin, cos) = (position as f32 * frequency).sin_cos();
+                angles.cosines.push([cos, cos]);
+                angles.sines.push([-sin, sin]);
+            }
         }
     }
 
     /// Rotates `x` `[frames, heads · head_size]` in place; `angles` holds those of its frames.
+    #[inline(never)]
     pub fn rotate(&self, x: &mut [f32], channels: usize, head_size: usize, angles: &Angles) {
         // No dimension turns: there is nothing to split the angles by.
         if self.dimensions == 0 {
             return;
         }
-        for (row, turns) in x.chunks_exact_mut(channels).zip(angles.turns.chunks_exact(self.dimensions / 2)) {
+        let pairs = self.dimensions / 2;
+        let turns = angles.cosines.chunks_exact(pairs).zip(angles.sines.chunks_exact(pairs));
+        for (row, (cosines, sines)) in x.chunks_exact_mut(channels).zip(turns) {
+            let (cosines, cosines_rest) = cosines.as_flattened().as_chunks::<4>();
+            let (sines, sines_rest) = sines.as_flattened().as_chunks::<4>();
             for head in row.chunks_exact_mut(head_size) {
-                for (pair, &(sin, cos)) in head[..self.dimensions].as_chunks_mut::<2>().0.iter_mut().zip(turns) {
-                    let [even, odd] = *pair;
-                    *pair = [even * cos - odd * sin, odd * cos + even * sin];
+                let (x, rest) = head[..self.dimensions].as_chunks_mut::<4>();
+                for ((x, cosines), sines) in x.iter_mut().zip(cosines).zip(sines) {
+                    let pairs = F32x4::load(x);
+                    pairs.mul(F32x4::load(cosines)).add(pairs.swap_pairs().mul(F32x4::load(sines))).store(x);
+                }
+                if let ([even, odd], [cos, _], [_, sin]) = (rest, cosines_rest, sines_rest) {
+                    (*even, *odd) = (*even * cos - *odd * sin, *odd * cos + *even * sin);
                 }
             }
         }
@@ -60,8 +78,14 @@ mod tests {
 
     #[test]
     fn pairs_turn_by_position_and_the_rest_of_each_head_stays() {
+        for dimensions in [2, 4, 6] {
+            check(dimensions);
+        }
+    }
+
+    fn check(dimensions: usize) {
         let x = Noise::new(4).take(3 * 2 * 6);
-        let rope = RotaryEmbedding::new(4, 10_000.0);
+        let rope = RotaryEmbedding::new(dimensions, 10_000.0);
         let mut angles = Angles::default();
         rope.turn(0, 9, &mut angles);
         rope.turn(5, 3, &mut angles);
@@ -70,8 +94,8 @@ mod tests {
         for (frame, row) in out.chunks(12).enumerate() {
             for head in 0..2 {
                 let at = |i: usize| f64::from(x[frame * 12 + head * 6 + i]);
-                for pair in 0..2 {
-                    let angle = (5 + frame) as f64 / 10_000f64.powf(pair as f64 / 2.0);
+                for pair in 0..dimensions / 2 {
+                    let angle = (5 + frame) as f64 / 10_000f64.powf(2.0 * pair as f64 / dimensions as f64);
                     let (a, b) = (at(2 * pair), at(2 * pair + 1));
                     let want = [a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()];
                     for (i, want) in want.into_iter().enumerate() {
@@ -79,7 +103,8 @@ mod tests {
                         assert!((is - want).abs() < 1e-5, "{is}, {want}");
                     }
                 }
-                assert_eq!(row[head * 6 + 4..][..2], x[frame * 12 + head * 6 + 4..][..2]);
+                let still = dimensions..6;
+                assert_eq!(row[head * 6..][still.clone()], x[frame * 12 + head * 6..][still]);
             }
         }
     }

@@ -10,6 +10,8 @@
 //! out[d]   = Σ p·v[d] / Σ p · value_scale[d]
 //! ```
 
+use std::ops::Range;
+
 use super::rows::range;
 use super::tile::{CHUNK, GROUP, LANES, LONG, QUAD, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, TWO_GROUPS, tile};
 use super::variant;
@@ -103,21 +105,22 @@ impl Int8KeyValues {
     }
 
     fn fill_keys(&mut self, keys: &[f32]) {
-        let mut row = vec![0; self.padded_size];
-        for (frame, keys) in keys.chunks_exact(self.heads * self.head_size).enumerate() {
-            for (head, key) in keys.chunks_exact(self.head_size).enumerate() {
-                let largest = quantize_signed(key, &mut row);
-                let sum: i32 = row.iter().map(|k| i32::from(k.cast_signed())).sum();
-                self.key_scales[head * self.padded_frames + frame] = largest / SIGNED_MAX;
-                self.key_sums[head * self.padded_frames + frame] = i32::from(QUERY_ZERO) * sum;
-                let panel_bytes = FRAMES * self.padded_size;
-                let panel = head * self.padded_frames / FRAMES + frame / FRAMES;
+        let channels = self.heads * self.head_size;
+        let panel_bytes = FRAMES * self.padded_size;
+        for (quad, keys) in keys.chunks(QUAD * channels).enumerate() {
+            let first = quad * QUAD;
+            for head in 0..self.heads {
+                let mut frames = keys.chunks_exact(channels);
+                // Frames that are not there are empty, which is 0 throughout.
+                let rows: [&[f32]; QUAD] = std::array::from_fn(|_| {
+                    frames.next().map_or(&[][..], |keys| &keys[head * self.head_size..][..self.head_size])
+                });
+                let panel = (head * self.padded_frames + first) / FRAMES;
                 let panel = &mut self.keys[panel * panel_bytes..][..panel_bytes];
-                // Groups of columns stay together, one in each stretch of all frames' groups.
-                let stretches = panel.as_chunks_mut::<{ FRAMES * GROUP }>().0;
-                for (group, stretch) in row.as_chunks::<GROUP>().0.iter().zip(stretches) {
-                    stretch.as_chunks_mut::<GROUP>().0[frame % FRAMES] = *group;
-                }
+                let at = head * self.padded_frames + first;
+                let (largest, sums) = fill_quad(rows, first % FRAMES, panel);
+                self.key_scales[at..][..QUAD].copy_from_slice(&largest.map(|largest| largest / SIGNED_MAX));
+                self.key_sums[at..][..QUAD].copy_from_slice(&sums.map(|sum| i32::from(QUERY_ZERO) * sum));
             }
         }
     }
@@ -136,23 +139,15 @@ impl Int8KeyValues {
             let (head, dimension) = (channel / self.head_size, channel % self.head_size);
             self.value_scales[head * self.padded_size + dimension] = largest / SIGNED_MAX;
         }
-        // As many frames at a time as lie beside each other.
-        let mut rows = vec![0; GROUP * channels];
-        for (group, values) in values.chunks(GROUP * channels).enumerate() {
-            rows[values.len()..].fill(0);
-            for (rows, values) in rows.chunks_exact_mut(channels).zip(values.chunks_exact(channels)) {
-                quantize_channels(values, &inverse, rows);
-            }
-            for head in 0..self.heads {
-                for vector in (0..self.padded_size / LANES).step_by(VALUE_VECTORS) {
-                    let width = (self.padded_size / LANES - vector).min(VALUE_VECTORS) * LANES;
-                    let first = self.value_panel(head, vector) + group * width * GROUP;
-                    let to = self.values[first..][..width * GROUP].as_chunks_mut::<GROUP>().0;
-                    let dimensions = vector * LANES..self.head_size;
-                    for (to, dimension) in to.iter_mut().zip(dimensions) {
-                        *to = std::array::from_fn(|row| rows[row * channels + head * self.head_size + dimension]);
-                    }
-                }
+        for head in 0..self.heads {
+            for vector in 0..self.padded_size / LANES {
+                let first = vector / VALUE_VECTORS * VALUE_VECTORS;
+                let width = (self.padded_size / LANES - first).min(VALUE_VECTORS);
+                let dimensions = head * self.head_size + vector * LANES..(head + 1) * self.head_size;
+                let factors = F32x4::load_some(&inverse[dimensions.clone()]);
+                let panel = self.value_panel(head, first);
+                let panel = &mut self.values[panel..][..width * LANES * self.padded_frames];
+                fill_vector(values, channels, dimensions, factors, vector - first, width, panel);
             }
         }
     }
@@ -201,8 +196,7 @@ impl Int8KeyValues {
         for ((query, to), exponent_scale) in
             queries.chunks_exact(channels).zip(scratch.queries.chunks_exact_mut(row_bytes)).zip(&mut exponent_scales)
         {
-            let largest = quantize_signed(&query[head * self.head_size..][..self.head_size], to);
-            to.iter_mut().for_each(|q| *q = q.wrapping_add(QUERY_ZERO));
+            let largest = quantize_signed(&query[head * self.head_size..][..self.head_size], QUERY_ZERO, to);
             *exponent_scale = largest / SIGNED_MAX * (std::f32::consts::LOG2_E / (self.head_size as f32).sqrt());
         }
         let tiled = count / ROWS * ROWS;
@@ -310,31 +304,90 @@ impl Int8KeyValues {
     }
 }
 
-/// The nearest integer to `x`, within −127..=127, as a byte.
+/// The nearest integers, within −127..=127, in the low bytes.
 #[inline(always)]
-fn signed(x: f32) -> u8 {
-    // The low byte of the bits is the integer in two's complement.
-    ((x + ROUNDING).to_bits() as u8).wrapping_sub(ROUNDING.to_bits() as u8)
+fn signed_lanes(x: F32x4) -> I32x4 {
+    x.add(F32x4::splat(ROUNDING)).to_bits()
 }
 
-/// [`signed`] of each value times its factor.
+/// Quantizes four dimensions of all frames, at most `dimensions`, as vector `vector` of a panel that is `width` wide.
 #[inline(never)]
-fn quantize_channels(values: &[f32], factors: &[f32], to: &mut [u8]) {
-    for ((to, value), factor) in to.iter_mut().zip(values).zip(factors) {
-        *to = signed(value * factor);
+fn fill_vector(
+    values: &[f32],
+    channels: usize,
+    dimensions: Range<usize>,
+    factors: F32x4,
+    vector: usize,
+    width: usize,
+    panel: &mut [u8],
+) {
+    let quantize = |values: &[f32]| signed_lanes(F32x4::load_some(&values[dimensions.clone()]).mul(factors));
+    for (quad, frames) in values.chunks(QUAD * channels).enumerate() {
+        let mut frames = frames.chunks_exact(channels);
+        // Frames that are not there are 0.
+        let lanes: [I32x4; QUAD] = std::array::from_fn(|_| frames.next().map_or(I32x4::splat(0), quantize));
+        for (lane, bytes) in I32x4::interleave_low_bytes(lanes).iter().enumerate() {
+            for (group, bytes) in bytes.chunks_exact(GROUP).enumerate() {
+                let group = quad * (QUAD / GROUP) + group;
+                panel[((group * width + vector) * LANES + lane) * GROUP..][..GROUP].copy_from_slice(bytes);
+            }
+        }
     }
 }
 
-/// Quantizes values to −63..=63 relative to the largest magnitude, pads them with 0, and gives that magnitude.
+/// Quantizes the keys of four frames, each relative to its largest magnitude, into a panel from frame `first` on, and gives
+/// those magnitudes and the sums of the quantized.
 #[inline(never)]
-fn quantize_signed(values: &[f32], to: &mut [u8]) -> f32 {
+fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> ([f32; QUAD], [i32; QUAD]) {
+    let largest = rows.map(largest_magnitude);
+    let factors = largest.map(signed_factor);
+    let mut sums = [I32x4::splat(0); QUAD];
+    let stretches = panel.as_chunks_mut::<{ FRAMES * QUAD }>().0;
+    for (quad, stretch) in stretches.iter_mut().enumerate() {
+        let lanes: [I32x4; QUAD] = std::array::from_fn(|row| {
+            let there = rows[row].get(quad * QUAD..).unwrap_or_default();
+            signed_lanes(F32x4::load_some(there).mul(factors[row]))
+        });
+        for (sum, lanes) in sums.iter_mut().zip(lanes) {
+            *sum = sum.add(lanes.sub(F32x4::splat(ROUNDING).to_bits()));
+        }
+        // Frame by frame four dimensions: one group, or two that are not beside each other.
+        let mut bytes = [0; QUAD * QUAD];
+        I32x4::low_bytes(lanes, &mut bytes);
+        for (row, bytes) in bytes.as_chunks::<QUAD>().0.iter().enumerate() {
+            for (group, bytes) in bytes.as_chunks::<GROUP>().0.iter().enumerate() {
+                stretch.as_chunks_mut::<GROUP>().0[group * FRAMES + first + row] = *bytes;
+            }
+        }
+    }
+    (largest, sums.map(|sum| sum.to_array().iter().sum()))
+}
+
+/// The largest magnitude of these and 0.
+#[inline(always)]
+fn largest_magnitude(values: &[f32]) -> f32 {
     let (low, high) = range(values);
-    let largest = if high > -low { high } else { -low };
-    let inverse = if largest > 0.0 { SIGNED_MAX / largest } else { 0.0 };
-    let (to, padding) = to.split_at_mut(values.len());
-    padding.fill(0);
-    for (to, value) in to.iter_mut().zip(values) {
-        *to = signed(value * inverse);
+    if high > -low { high } else { -low }
+}
+
+/// What values are multiplied with so that the largest magnitude becomes [`SIGNED_MAX`].
+#[inline(always)]
+fn signed_factor(largest: f32) -> F32x4 {
+    F32x4::splat(if largest > 0.0 { SIGNED_MAX / largest } else { 0.0 })
+}
+
+/// Quantizes values to −63..=63 relative to the largest magnitude, adds `zero`, and gives that magnitude. What is left of
+/// `to`, whole chunks, becomes `zero`.
+#[inline(never)]
+fn quantize_signed(values: &[f32], zero: u8, to: &mut [u8]) -> f32 {
+    let largest = largest_magnitude(values);
+    let (factor, zero) = (signed_factor(largest), I32x4::splat(i32::from(zero)));
+    for (chunk, to) in to.as_chunks_mut::<CHUNK>().0.iter_mut().enumerate() {
+        let quarters = std::array::from_fn(|quarter| {
+            let there = values.get(chunk * CHUNK + quarter * QUAD..).unwrap_or_default();
+            signed_lanes(F32x4::load_some(there).mul(factor)).add(zero)
+        });
+        I32x4::low_bytes(quarters, to);
     }
     largest
 }

@@ -42,6 +42,10 @@ pub(super) fn take_off(panel: &mut [u8], stride: usize) -> Vec<Excess> {
     let mut excess = Vec::new();
     for (channel, row) in panel.chunks_exact_mut(stride).enumerate() {
         for (chunk, weights) in row.as_chunks_mut::<CHUNK>().0.iter_mut().enumerate() {
+            // Nearly always all of them are small enough, whatever their signs.
+            if weights.iter().map(|w| u32::from(w.cast_signed().unsigned_abs())).sum::<u32>() <= LIMIT.unsigned_abs() {
+                continue;
+            }
             for pair in [0, 2] {
                 // Two columns of each of the four groups.
                 let columns: [usize; 8] = std::array::from_fn(|i| i / 2 * QUAD + pair + i % 2);
@@ -96,8 +100,7 @@ mod tests {
     fn what_is_left_fits_and_what_was_taken_off_is_what_was_there() {
         let mut noise = Noise::new(31);
         for magnitude in [40.0, 127.0, 1000.0] {
-            let weights: Vec<i8> =
-                (0..3 * 48).map(|_| (noise.next() * magnitude).clamp(-128.0, 127.0) as i8).collect();
+            let weights: Vec<i8> = (0..3 * 48).map(|_| (noise.next() * magnitude).clamp(-128.0, 127.0) as i8).collect();
             let mut left: Vec<u8> = weights.iter().map(|w| w.cast_unsigned()).collect();
             let excess = take_off(&mut left, 48);
             let mut restored: Vec<i32> = left.iter().map(|w| i32::from(w.cast_signed())).collect();

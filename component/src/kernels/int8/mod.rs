@@ -87,8 +87,8 @@ impl Int8Matrix {
             unpacked.copy_from_slice(panel);
             excess.push(if SHORT_SUMS { excess::take_off(&mut unpacked, stride) } else { Vec::new() });
             for (channel, row) in unpacked.chunks_exact(stride).enumerate() {
-                for (column, &weight) in row.iter().enumerate() {
-                    panel[offset(column, channel, PANEL)] = weight;
+                for (group, to) in row.as_chunks::<GROUP>().0.iter().zip(panel.as_chunks_mut::<{ PANEL * GROUP }>().0) {
+                    to.as_chunks_mut::<GROUP>().0[channel] = *group;
                 }
             }
         }
@@ -206,7 +206,8 @@ impl Job<'_> {
             }
             for (r, sums) in sums.into_iter().enumerate() {
                 let values = columns.finish(sums, activations.zeros[row + r], activations.scales[row + r]);
-                let out = out[(row + r) * matrix.rows..(row + r + 1) * matrix.rows].get_mut(channel..).unwrap_or_default();
+                let out =
+                    out[(row + r) * matrix.rows..(row + r + 1) * matrix.rows].get_mut(channel..).unwrap_or_default();
                 write(values, self.output, out);
             }
         }
@@ -228,10 +229,7 @@ impl<const VECTORS: usize> Columns<VECTORS> {
             sums: std::array::from_fn(|v| I32x4::load(matrix.sums[vectors(v)].first_chunk().expect("four"))),
             scales: std::array::from_fn(|v| F32x4::load(matrix.scales[vectors(v)].first_chunk().expect("four"))),
             biases: std::array::from_fn(|v| {
-                let mut biases = [0.0; LANES];
-                let there = bias.and_then(|bias| bias.get(vectors(v).start..)).unwrap_or_default();
-                biases.iter_mut().zip(there).for_each(|(to, &bias)| *to = bias);
-                F32x4::load(&biases)
+                F32x4::load_some(bias.and_then(|bias| bias.get(vectors(v).start..)).unwrap_or_default())
             }),
         }
     }

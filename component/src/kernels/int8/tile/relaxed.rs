@@ -35,12 +35,7 @@ fn spread_all(quads: v128) -> [v128; CHUNK / QUAD] {
 /// bits takes two columns of each group.
 #[inline(always)]
 #[allow(unsafe_code)] // A checked load costs a branch per 16 products.
-pub(in crate::kernels) fn tile<
-    const ROWS: usize,
-    const VECTORS: usize,
-    const WIDTH: usize,
-    const TOGETHER: usize,
->(
+pub(in crate::kernels) fn tile<const ROWS: usize, const VECTORS: usize, const WIDTH: usize, const TOGETHER: usize>(
     rows: [&[u8]; ROWS],
     panel: &[u8],
     columns: usize,
@@ -54,9 +49,8 @@ pub(in crate::kernels) fn tile<
     let sums_at = sums.as_mut_ptr().cast::<v128>();
     let bytes = panel.as_ptr();
     // SAFETY: the panel holds all groups of these columns and vectors, and the rows whole chunks; see the assertion.
-    let channels = |group: usize, vector: usize| unsafe {
-        v128_load(bytes.add((group * WIDTH + vector) * LANES * GROUP).cast())
-    };
+    let channels =
+        |group: usize, vector: usize| unsafe { v128_load(bytes.add((group * WIDTH + vector) * LANES * GROUP).cast()) };
     let chunk = |row: usize, column: usize| unsafe { v128_load(rows[row].as_ptr().add(column).cast()) };
     let mut column = 0;
     while column + CHUNK <= columns {
@@ -69,9 +63,10 @@ pub(in crate::kernels) fn tile<
                 let sum = unsafe { sums_at.add(r * VECTORS + vector) };
                 let before = unsafe { sum.read_volatile() };
                 let after = if TOGETHER == LONG {
-                    channels.iter().zip(row[r]).fold(before, |sum, (&channels, row)| {
-                        i32x4_relaxed_dot_i8x16_i7x16_add(channels, row, sum)
-                    })
+                    channels
+                        .iter()
+                        .zip(row[r])
+                        .fold(before, |sum, (&channels, row)| i32x4_relaxed_dot_i8x16_i7x16_add(channels, row, sum))
                 } else {
                     let pairs = |quad: usize| i16x8_relaxed_dot_i8x16_i7x16(channels[quad], row[r][quad]);
                     let (low, high) = (i16x8_add(pairs(0), pairs(1)), i16x8_add(pairs(2), pairs(3)));

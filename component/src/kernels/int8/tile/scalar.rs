@@ -17,12 +17,7 @@ pub(in crate::kernels) const TILE_VECTORS: usize = 4;
 /// Products of `ROWS` rows with the first `VECTORS` vectors of four channels of a panel that is `WIDTH` vectors wide, over
 /// `columns` (a multiple of 4) columns.
 #[inline(always)]
-pub(in crate::kernels) fn tile<
-    const ROWS: usize,
-    const VECTORS: usize,
-    const WIDTH: usize,
-    const TOGETHER: usize,
->(
+pub(in crate::kernels) fn tile<const ROWS: usize, const VECTORS: usize, const WIDTH: usize, const TOGETHER: usize>(
     rows: [&[u8]; ROWS],
     panel: &[u8],
     columns: usize,
@@ -35,7 +30,8 @@ pub(in crate::kernels) fn tile<
             for (row, sums) in rows.iter().zip(&mut sums) {
                 let row = &row[group * GROUP..][..GROUP];
                 for (sum, channel) in sums[vector].iter_mut().zip(channels.chunks_exact(GROUP)) {
-                    *sum += row.iter().zip(channel).map(|(&q, w)| i32::from(q) * i32::from(w.cast_signed())).sum::<i32>();
+                    *sum +=
+                        row.iter().zip(channel).map(|(&q, w)| i32::from(q) * i32::from(w.cast_signed())).sum::<i32>();
                 }
             }
         }

@@ -28,12 +28,7 @@ fn spread<const PAIR: usize>(pairs: v128) -> v128 {
 /// Both sides fit 16 signed bits, and all sums are of 32 bits, whatever `TOGETHER` allows.
 #[inline(always)]
 #[allow(unsafe_code)] // A checked load costs a branch per 8 products.
-pub(in crate::kernels) fn tile<
-    const ROWS: usize,
-    const VECTORS: usize,
-    const WIDTH: usize,
-    const TOGETHER: usize,
->(
+pub(in crate::kernels) fn tile<const ROWS: usize, const VECTORS: usize, const WIDTH: usize, const TOGETHER: usize>(
     rows: [&[u8]; ROWS],
     panel: &[u8],
     columns: usize,
