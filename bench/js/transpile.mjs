@@ -1,7 +1,7 @@
 /** `node transpile.mjs COMPONENT NAME`: makes JavaScript and core modules of a component, in `build/NAME`. */
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { transpileBytes } from '@bytecodealliance/jco-transpile';

@@ -27,7 +27,8 @@ impl Place {
     /// By the environment and the place of this package. `program` is the built `auricle-bench`.
     #[must_use]
     pub fn new(program: PathBuf) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = package.parent().unwrap_or(package).to_owned();
         let variable = |name: &str, default: &str| {
             std::env::var_os(name).map_or_else(|| root.join("target").join(default), PathBuf::from)
         };

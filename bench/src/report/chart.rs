@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::machine::Machine;
 use crate::report::Row;
-use crate::sides::{Build, Engine, Side};
+use crate::sides::{Build, Engine, Runtime, Side};
 
 const WIDTH: f64 = 760.0;
 /// Where bars begin.
@@ -69,12 +69,20 @@ fn label(side: Side) -> String {
     match side.engine {
         Engine::Auricle(runtime, build) => {
             let build = if build == Build::RelaxedSimd { "relaxed SIMD" } else { build.name() };
-            format!("Auricle, {}, {build}", runtime.name())
+            format!("Auricle, {}, {build}", runtime_label(runtime))
         }
         Engine::Candle => "Auricle on candle's f32, wasmtime".to_owned(),
         Engine::OrtNative if side.threads > 1 => format!("ONNX Runtime, native, {} threads", side.threads),
         Engine::OrtNative => "ONNX Runtime, native".to_owned(),
-        Engine::OrtWeb(runtime) => format!("ONNX Runtime Web, {}", runtime.name()),
+        Engine::OrtWeb(runtime) => format!("ONNX Runtime Web, {}", runtime_label(runtime)),
+    }
+}
+
+fn runtime_label(runtime: Runtime) -> &'static str {
+    match runtime {
+        Runtime::Wasmtime => "wasmtime",
+        Runtime::Node => "Node",
+        Runtime::Chromium => "Chromium",
     }
 }
 

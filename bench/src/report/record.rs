@@ -53,17 +53,17 @@ pub fn write(out: impl Write, machine: &Machine, measurements: &Measurements, ro
         csv.write_record(named("version", None, name, version))?;
     }
     for (flavour, bytes) in &machine.component_bytes {
-        csv.write_record(named("size", None, &format!("component {flavour}, bytes"), &bytes.to_string()))?;
+        csv.write_record(named("size", None, &format!("component_bytes {flavour}"), &bytes.to_string()))?;
     }
     for (side, why) in &measurements.skipped {
         csv.write_record(named("skipped", Some(*side), "reason", why))?;
     }
     for start in &measurements.starts {
         let figures = [
-            ("process start to ready, ms", Some(start.total_ms)),
-            ("engine, ms", Some(start.ready.engine_ms)),
-            ("engine without cache, ms", start.uncached_engine_ms),
-            ("model, ms", Some(start.ready.load_ms)),
+            ("process_start_to_ready_ms", Some(start.total_ms)),
+            ("engine_ms", Some(start.ready.engine_ms)),
+            ("engine_uncached_ms", start.uncached_engine_ms),
+            ("model_ms", Some(start.ready.load_ms)),
         ];
         for (name, value) in figures {
             if let Some(value) = value {

@@ -21,7 +21,7 @@ pub fn report(machine: &Machine, measurements: &Measurements, rows: &[Row]) -> S
     }
     out += "\nMedians. A ratio below 1 is faster than the peer of its column.\n\n";
     out += &figures(rows);
-    out += &texts(measurements, rows);
+    out += &texts(measurements);
     out += "\nStart-up: process start to first poll possible\n\n";
     out += &starts(measurements);
     if !measurements.growth.is_empty() {
@@ -84,20 +84,26 @@ fn figures(rows: &[Row]) -> String {
     aligned(&lines, 2)
 }
 
-/// Texts that differ from the reference.
-fn texts(measurements: &Measurements, rows: &[Row]) -> String {
+/// Texts that differ from the reference, each once with the sides that wrote it.
+fn texts(measurements: &Measurements) -> String {
     let mut out = String::new();
-    for row in rows.iter().filter(|row| !row.text_ok) {
-        let reference = measurements.reference_texts.iter().find(|(clip, _)| *clip == row.clip);
-        let differs = |text: &str| reference.is_none_or(|(_, wanted)| wanted != text);
-        let run = measurements.runs.iter().find(|r| r.side == row.key && r.clip == row.clip && differs(&r.text));
-        if let (Some((_, reference)), Some(run)) = (reference, run) {
-            let (apart, words) = (words_apart(reference, &run.text), reference.split_whitespace().count());
-            let _ = write!(
-                out,
-                "\n{}, {} s: {apart} of {words} words differ\n  reference: {reference}\n  this side: {}\n",
-                row.key, row.clip, run.text
-            );
+    for (clip, reference) in &measurements.reference_texts {
+        let mut others: Vec<(&str, Vec<Side>)> = Vec::new();
+        for run in measurements.runs.iter().filter(|run| run.clip == *clip && run.text != *reference) {
+            match others.iter_mut().find(|(text, _)| *text == run.text) {
+                Some((_, sides)) if sides.contains(&run.side) => {}
+                Some((_, sides)) => sides.push(run.side),
+                None => others.push((&run.text, vec![run.side])),
+            }
+        }
+        if others.is_empty() {
+            continue;
+        }
+        let words = reference.split_whitespace().count();
+        let _ = writeln!(out, "\n{clip} s, {}: {reference}", Side::REFERENCE);
+        for (text, sides) in others {
+            let sides = sides.iter().map(Side::to_string).collect::<Vec<_>>().join(", ");
+            let _ = writeln!(out, "{} of {words} words differ in {sides}: {text}", words_apart(reference, text));
         }
     }
     out
@@ -191,7 +197,7 @@ mod tests {
         assert_eq!(lines[0][lines[0].len() - 1], "ort-native");
         assert_eq!(lines[1][lines[1].len() - 2..], ["same", "0.50"]);
         assert_eq!(lines[2][lines[2].len() - 2..], ["differs", "1.00"]);
-        assert!(texts(&measurements, &rows).contains("1 of 4 words differ"), "{}", texts(&measurements, &rows));
+        assert!(texts(&measurements).contains("1 of 4 words differ"), "{}", texts(&measurements));
     }
 
     #[test]
