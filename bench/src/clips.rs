@@ -1,11 +1,13 @@
 //! The clips, as raw samples that every side reads the same of.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use auricle::SAMPLE_RATE_HZ;
 use auricle::audio::read_all;
+use tempfile::NamedTempFile;
 
 use crate::place::Place;
 
@@ -90,7 +92,10 @@ impl Clip {
         fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         let path = folder.join(format!("{:?}-{}-{}.f32", self.recording, self.start, samples.len()).to_lowercase());
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sixteen_bit(*sample).to_le_bytes()).collect();
-        fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
+        // It appears whole: tests cut clips at the same time.
+        let mut file = NamedTempFile::new_in(&folder).with_context(|| format!("writing to {}", folder.display()))?;
+        file.write_all(&bytes).with_context(|| format!("writing {}", path.display()))?;
+        file.persist(&path).with_context(|| format!("writing {}", path.display()))?;
         Ok(Cut { path, audio_s: samples.len() as f64 / f64::from(SAMPLE_RATE_HZ) })
     }
 }
