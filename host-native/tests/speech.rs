@@ -146,7 +146,7 @@ fn the_longest_utterance_comes_out_as_text_and_one_sample_more_is_refused() {
 }
 
 #[test]
-fn word_errors_of_q8_and_f32_on_human_speech_are_within_three_tenths_of_a_point() {
+fn word_errors_of_q8_on_human_speech_are_at_most_three_tenths_of_a_point_above_those_of_f32() {
     let (Some(audio), Some(q8), Some(f32)) = (shared_path("audio"), model("q8"), model("f32")) else { return };
     let table = std::fs::read_to_string(audio.join("transcripts.tsv")).expect("a readable file");
     let (mut q8, mut f32) = (session(&q8), session(&f32));
@@ -163,7 +163,7 @@ fn word_errors_of_q8_and_f32_on_human_speech_are_within_three_tenths_of_a_point(
         }
     }
     println!("word errors: q8 {q8_errors}, f32 {f32_errors}");
-    assert!((q8_errors.percent() - f32_errors.percent()).abs() <= 0.3, "q8 {q8_errors}, f32 {f32_errors}");
+    assert!(q8_errors.percent() - f32_errors.percent() <= 0.3, "q8 {q8_errors}, f32 {f32_errors}");
     assert!(f32_errors.percent() < 12.0, "f32 {f32_errors}");
 }
 

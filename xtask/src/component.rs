@@ -1,5 +1,6 @@
 //! Builds the component: core module by cargo, component by wit-component, and a check that it is sealed.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -23,6 +24,8 @@ pub(crate) enum Flavour {
     Simd128,
     /// Faster, where the host has relaxed SIMD.
     Relaxed,
+    /// Without SIMD. Not shipped: the benchmark shows with it what SIMD is worth.
+    Scalar,
 }
 
 impl Flavour {
@@ -34,6 +37,7 @@ impl Flavour {
         match self {
             Self::Simd128 => "simd128",
             Self::Relaxed => "relaxed",
+            Self::Scalar => "scalar",
         }
     }
 
@@ -42,6 +46,7 @@ impl Flavour {
         let features = match self {
             Self::Simd128 => "+simd128",
             Self::Relaxed => "+simd128,+relaxed-simd",
+            Self::Scalar => "-simd128",
         };
         format!("-C target-feature={features} -C link-arg=--max-memory={MEMORY_MAX_BYTES}")
     }
@@ -73,14 +78,18 @@ pub(crate) fn install_target() -> Result<()> {
     Ok(())
 }
 
-/// Builds every flavour.
+/// Builds every flavour that is shipped into `target/component`.
 pub(crate) fn build_all() -> Result<()> {
     install_target()?;
-    Flavour::ALL.into_iter().try_for_each(build)
+    Flavour::ALL.into_iter().try_for_each(|flavour| build(flavour, &target_dir().join("component")))
 }
 
-/// Builds one flavour into `target/component`.
-fn build(flavour: Flavour) -> Result<()> {
+/// Builds the scalar flavour into `target/bench`.
+pub(crate) fn build_scalar() -> Result<()> {
+    build(Flavour::Scalar, &target_dir().join("bench"))
+}
+
+fn build(flavour: Flavour, folder: &Path) -> Result<()> {
     check(&mut flavour.cargo(&["build", "--quiet"]))?;
     let module = target_dir().join(TARGET).join("guest").join("auricle_component.wasm");
     let mut module = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
@@ -94,8 +103,7 @@ fn build(flavour: Flavour) -> Result<()> {
         .context("making a component of the core module")?;
     seal::check(&component).with_context(|| format!("the {} flavour is not sealed", flavour.name()))?;
 
-    let folder = target_dir().join("component");
-    std::fs::create_dir_all(&folder)?;
+    std::fs::create_dir_all(folder)?;
     let path = folder.join(format!("auricle-{}.wasm", flavour.name()));
     // An unchanged file keeps its time, so that the host that embeds it is not built again.
     if std::fs::read(&path).ok().as_deref() != Some(&component) {

@@ -1,10 +1,15 @@
 //! `cargo xtask`: builds, runs and tests Auricle, and installs what that needs.
 
+mod bench;
+mod chromium;
 mod component;
+mod models;
 mod pin;
+mod python;
 mod run;
 mod seal;
 mod test;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -31,6 +36,14 @@ enum Task {
     },
     /// Install what is missing, then check and test everything
     Test,
+    /// Install what is missing, then measure Auricle beside its peers
+    Bench {
+        /// Arguments for the benchmark, such as `-- --runs 3`; `-- --help` tells them all
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Write the bits that every engine gives now into testdata/golden-bits.json
+    BlessBits,
 }
 
 fn main() -> Result<ExitCode> {
@@ -38,6 +51,8 @@ fn main() -> Result<ExitCode> {
         Task::Build => component::build_all()?,
         Task::Run { arguments } => return run::run(&arguments),
         Task::Test => test::test()?,
+        Task::Bench { arguments } => return bench::bench(&arguments),
+        Task::BlessBits => return bench::bless_bits(),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 use crate::component::{self, Flavour};
-use crate::{cargo, check, root, target_dir};
+use crate::{bench, cargo, check, chromium, models, web};
 
 /// Model files the tests need, as `auricle models pull` names them.
 const QUANTIZATIONS: [&str; 3] = ["q8", "f16", "f32"];
 
 /// Tested one by one: together they would be resolved with other features of shared dependencies than `cargo xtask run`
 /// builds, and wasmtime would be compiled twice.
-const PACKAGES: [&str; 3] = ["xtask", "auricle-component", "auricle"];
+const PACKAGES: [&str; 4] = ["xtask", "auricle-component", "auricle", bench::PACKAGE];
 
 /// Sets up, checks and tests.
 pub(crate) fn test() -> Result<()> {
@@ -28,13 +28,10 @@ pub(crate) fn test() -> Result<()> {
     check(Flavour::Relaxed.cargo(&["clippy", "--quiet"]).args(["--", "-D", "warnings"]))?;
 
     step("models");
-    let home = home();
-    let mut pull = cargo(&["run", "--quiet", "--release", "--package", "auricle", "--"]);
-    pull.args(["models", "pull", "moonshine-tiny-en"]).env("AURICLE_HOME", &home);
-    for quantization in QUANTIZATIONS {
-        pull.args(["--quantization", quantization]);
-    }
-    check(&mut pull)?;
+    models::pull(&QUANTIZATIONS)?;
+
+    step("JavaScript engines");
+    javascript_engines()?;
 
     step("tests");
     let guests: Vec<_> = Flavour::ALL
@@ -48,14 +45,24 @@ pub(crate) fn test() -> Result<()> {
         // With the output of tests that pass: figures that they measure, and what they skip.
         let arguments = ["test", "--release", "--no-fail-fast", "--package", package, "--", "--show-output"];
         let mut tests = cargo(&arguments);
-        check(tests.env("AURICLE_HOME", &home).envs(guests.iter().cloned()))?;
+        check(tests.envs(bench::environment()).envs(guests.iter().cloned()))?;
     }
     Ok(())
 }
 
-/// The folder the tests' models are in: the caller's, or one beside the build results.
-fn home() -> PathBuf {
-    std::env::var_os("AURICLE_HOME").map_or_else(|| target_dir().join("auricle-home"), |dir| root().join(dir))
+/// Sets up Node and Chromium, which have to give the same bits as wasmtime. Without npm or Chromium, what needs them is
+/// skipped and says so; in CI they are installed.
+fn javascript_engines() -> Result<()> {
+    if std::env::var("CI").as_deref() == Ok("true") {
+        let missing = [(web::npm_runs(), "npm"), (chromium::find().is_some(), "chromium")];
+        let missing: Vec<_> = missing.into_iter().filter(|(there, _)| !there).map(|(_, package)| package).collect();
+        chromium::install_in_ci(&missing)?;
+    } else if !web::npm_runs() {
+        eprintln!("skipped: there is no npm, which comes with Node.js");
+        return Ok(());
+    }
+    web::set_up()?;
+    web::check_types()
 }
 
 /// Builds the component's unit tests as WebAssembly and gives the module's path.

@@ -1,0 +1,120 @@
+/** Auricle's component, as jco transpiled it, in any JavaScript engine. */
+
+/**
+ * @typedef {typeof import('./build/simd128/auricle.js')} Transpiled
+ * @typedef {import('./build/simd128/interfaces/auricle-speech-types.js').Segment} Segment
+ * @typedef {import('./build/simd128/interfaces/auricle-speech-types.js').Metrics} Metrics
+ * @typedef {import('./build/simd128/interfaces/auricle-speech-types.js').Stage} Stage
+ */
+
+/** How many steps each poll does; the native library does as many. */
+const STEPS = 8;
+
+/** The model file is handed over in pieces of so many bytes; the contract allows 16 MiB. */
+const CHUNK_BYTES = 1 << 20;
+
+/** Nanoseconds in a millisecond. */
+const NS_PER_MS = 1e6;
+
+/**
+ * Compiles a flavour of the component, gives it the model, and opens a session.
+ *
+ * @param {string} flavour
+ * @param {string} model
+ * @param {import('./side.mjs').Read} read
+ * @returns {Promise<import('./side.mjs').Side>}
+ */
+export async function startAuricle(flavour, model, read) {
+  const folder = new URL(`./build/${flavour}/`, import.meta.url);
+  const bytes = await read(model);
+
+  const start = performance.now();
+  /** @type {Transpiled} */
+  const { instantiate } = await import(new URL('auricle.js', folder).href);
+  const clock = { now: () => BigInt(Math.round(performance.now() * NS_PER_MS)) };
+  const { recognition } = await instantiate(
+    async (name) => WebAssembly.compile(await read(new URL(name, folder))),
+    // jco's types have the versioned name, its code reads the other one.
+    /** @type {any} */ ({ 'wasi:clocks/monotonic-clock@0.2.0': clock, 'wasi:clocks/monotonic-clock': clock }),
+  );
+  const engineMs = performance.now() - start;
+
+  const loader = new recognition.ModelLoader(BigInt(bytes.length));
+  for (let offset = 0; offset < bytes.length; offset += CHUNK_BYTES) {
+    loader.write(bytes.subarray(offset, offset + CHUNK_BYTES));
+  }
+  const loaded = recognition.loadModel(loader);
+  const session = recognition.Session.open(loaded, loaded.defaultOptions());
+  const about = recognition.about();
+
+  return {
+    ready: {
+      engine_ms: engineMs,
+      load_ms: Number(loaded.loadMetrics().elapsedNs) / NS_PER_MS,
+      versions: { auricle: `${about.version} ${about.flavour} ${loaded.info().quantization}` },
+    },
+    transcribe(samples) {
+      session.reset();
+      const segments = [];
+      const start = performance.now();
+      session.pushAudio(samples);
+      session.finish();
+      for (let more = true; more; ) {
+        const poll = session.pollTranscript(STEPS);
+        for (const event of poll.events) {
+          if (event.tag === 'final-segment') {
+            segments.push(segmentBits(event.val));
+          }
+        }
+        more = poll.more;
+      }
+      const totalMs = performance.now() - start;
+      const metrics = session.metrics();
+      return {
+        encode_ms: stagesMs(metrics, ['front-end', 'encoder', 'cross-attention']),
+        decode_ms: stagesMs(metrics, ['decoder']),
+        total_ms: totalMs,
+        tokens: Number(metrics.tokens),
+        segments,
+        memory_bytes: Number(metrics.peakMemoryBytes),
+      };
+    },
+  };
+}
+
+/**
+ * @param {Metrics} metrics
+ * @param {Stage[]} names
+ * @returns {number}
+ */
+function stagesMs(metrics, names) {
+  const stages = metrics.stages.filter(({ stage }) => names.includes(stage));
+  return stages.reduce((sum, { elapsedNs }) => sum + Number(elapsedNs), 0) / NS_PER_MS;
+}
+
+/**
+ * @param {Segment} segment
+ * @returns {import('./side.mjs').SegmentBits}
+ */
+function segmentBits(segment) {
+  return {
+    start: Number(segment.span.start),
+    end: Number(segment.span.end),
+    text: segment.text,
+    tokens: segment.tokens.map((token) => [token.id, floatBits(token.logProbability), floatBits(token.entropy)]),
+    word_confidences: segment.words.map((word) => floatBits(word.confidence)),
+  };
+}
+
+const scratch = new DataView(new ArrayBuffer(4));
+
+/**
+ * The bits of a 32-bit float, which a number holds exactly, as an unsigned integer: JSON would lose the sign of zero.
+ *
+ * @param {number} value
+ * @returns {number}
+ */
+function floatBits(value) {
+  scratch.setFloat32(0, value);
+  return scratch.getUint32(0);
+}

@@ -1,0 +1,145 @@
+//! The side that is Auricle in wasmtime: this program, started again as a process of its own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use auricle::types::{Event, Metrics, Stage};
+use auricle::{CacheFolder, Engine, Flavour, Model, Session};
+use clap::{Args, ValueEnum};
+
+use crate::protocol::{Message, Ready, Reply, Request, SegmentBits};
+
+/// The longest call of a component that is not shipped: a layer without SIMD takes seconds.
+const SLOW_CALL_DEADLINE: Duration = Duration::from_secs(600);
+
+/// What to run.
+#[derive(Debug, Args)]
+pub struct EngineArguments {
+    /// The embedded component of this flavour
+    #[arg(long, required_unless_present = "component")]
+    pub flavour: Option<EmbeddedFlavour>,
+    /// A component file, and not an embedded one
+    #[arg(long)]
+    pub component: Option<PathBuf>,
+    /// The model file
+    #[arg(long)]
+    pub model: PathBuf,
+    /// Compile the component anew
+    #[arg(long)]
+    pub no_cache: bool,
+}
+
+/// The flavours that the library has in it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum EmbeddedFlavour {
+    /// For every engine.
+    Simd128,
+    /// For engines with relaxed SIMD.
+    RelaxedSimd,
+}
+
+/// Starts the engine, and answers on standard output until standard input ends.
+///
+/// # Errors
+///
+/// Where a message cannot be written; everything else that goes wrong is told as [`Message::Error`].
+pub fn serve(arguments: &EngineArguments) -> Result<()> {
+    if let Err(error) = answer_all(arguments) {
+        say(&Message::Error(format!("{error:#}")))?;
+    }
+    Ok(())
+}
+
+fn answer_all(arguments: &EngineArguments) -> Result<()> {
+    let start = Instant::now();
+    let engine = engine(arguments)?;
+    let engine_ms = ms(start.elapsed());
+    let model = engine.load_model(&arguments.model)?;
+    let mut session = model.session(model.default_options())?;
+    say(&Message::Ready(ready(&engine, &model, engine_ms)?))?;
+    for line in std::io::stdin().lock().lines() {
+        let request: Request = serde_json::from_str(&line?)?;
+        say(&Message::Reply(transcribe(&mut session, &read_samples(&request.clip)?)?))?;
+    }
+    Ok(())
+}
+
+fn engine(arguments: &EngineArguments) -> Result<Engine> {
+    let mut builder = Engine::builder();
+    if let Some(component) = &arguments.component {
+        builder = builder.component_file(component).call_deadline(SLOW_CALL_DEADLINE);
+    }
+    builder = match arguments.flavour {
+        Some(EmbeddedFlavour::Simd128) => builder.flavour(Flavour::Simd128),
+        Some(EmbeddedFlavour::RelaxedSimd) => builder.flavour(Flavour::RelaxedSimd),
+        None => builder,
+    };
+    if arguments.no_cache {
+        builder = builder.cache(CacheFolder::Off);
+    }
+    Ok(builder.build()?)
+}
+
+fn ready(engine: &Engine, model: &Model, engine_ms: f64) -> Result<Ready> {
+    let about = engine.about()?;
+    let what = format!("{} {} {}", about.version, about.flavour, model.info().quantization);
+    Ok(Ready {
+        engine_ms,
+        load_ms: model.load_metrics().elapsed_ns as f64 / 1e6,
+        versions: BTreeMap::from([("auricle".to_owned(), what)]),
+    })
+}
+
+fn transcribe(session: &mut Session, samples: &[f32]) -> Result<Reply> {
+    session.reset()?;
+    let mut segments = Vec::new();
+    let mut ended = false;
+    let start = Instant::now();
+    session.push_audio(samples)?;
+    session.finish()?;
+    session.drain(|event| match event {
+        Event::FinalSegment(segment) => segments.push(SegmentBits::from(&segment)),
+        Event::EndOfStream(_) => ended = true,
+        _ => {}
+    })?;
+    let total_ms = ms(start.elapsed());
+    ensure!(ended, "the stream did not end");
+    let metrics = session.metrics()?;
+    Ok(Reply {
+        encode_ms: stages_ms(&metrics, &[Stage::FrontEnd, Stage::Encoder, Stage::CrossAttention]),
+        decode_ms: stages_ms(&metrics, &[Stage::Decoder]),
+        total_ms,
+        tokens: metrics.tokens,
+        token_ids: Vec::new(),
+        segments,
+        memory_bytes: Some(metrics.peak_memory_bytes),
+    })
+}
+
+fn stages_ms(metrics: &Metrics, stages: &[Stage]) -> f64 {
+    let ns: u64 =
+        metrics.stages.iter().filter(|entry| stages.contains(&entry.stage)).map(|entry| entry.elapsed_ns).sum();
+    ns as f64 / 1e6
+}
+
+/// Reads a clip as [`crate::clips`] writes it.
+fn read_samples(path: &Path) -> Result<Vec<f32>> {
+    let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let (samples, rest) = bytes.as_chunks();
+    ensure!(rest.is_empty(), "{} is no file of 32-bit floats", path.display());
+    Ok(samples.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+}
+
+fn say(message: &Message) -> Result<()> {
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "{}", serde_json::to_string(message)?)?;
+    Ok(output.flush()?)
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
