@@ -48,7 +48,7 @@ impl Guest for Engine {
         let LoaderResource { loader, elapsed_ns } = loader.into_inner();
         let started = monotonic_clock::now();
         let Loaded { model, card, file_bytes } = loader.into_inner().finish()?;
-        variant::choose(monotonic_clock::now);
+        variant::warm_up(monotonic_clock::now);
         let load = wit::LoadMetrics {
             file_bytes,
             elapsed_ns: elapsed_ns.get() + (monotonic_clock::now() - started),

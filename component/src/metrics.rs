@@ -1,4 +1,4 @@
-//! What the work has cost, for people to look at: no decision depends on it.
+//! What the work has cost, for people to look at: no result depends on it.
 
 /// A part of the pipeline, in pipeline order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,12 @@ impl Meter {
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self { clock, costs: Default::default(), tokens: 0 }
+    }
+
+    /// What it reads the time from.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Does a step of work and books its time and its multiply-accumulate operations to a stage.

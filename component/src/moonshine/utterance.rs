@@ -7,6 +7,7 @@ use super::decoder::{Decoder, DecoderState};
 use super::encoder::EncoderState;
 use crate::error::Error;
 use crate::family::{Hypothesis, Progress, Token, Utterance};
+use crate::kernels::int8::variant;
 use crate::metrics::{Meter, Stage};
 
 /// An utterance being transcribed.
@@ -54,6 +55,7 @@ impl Utterance for MoonshineUtterance {
         let MoonshineModel { front_end, encoder, decoder, tokenizer, .. } = &*self.model;
         self.work = match std::mem::replace(&mut self.work, Work::Finished) {
             Work::FrontEnd(samples) => {
+                variant::choose(meter.clock());
                 let cost = front_end.multiply_adds(samples.len());
                 let frames = meter.measure(Stage::FrontEnd, cost, || front_end.forward(&samples))?;
                 Work::Encoder { layer: 0, state: Box::new(encoder.begin(frames)) }

@@ -9,12 +9,11 @@ use super::{Int8Matrix, Int8Rows, Output, tile};
 /// Whether sums are added up in 16 bits first.
 static SHORT_SUMS: AtomicBool = AtomicBool::new(true);
 
-/// How long each loop is timed, in nanoseconds: several times what the coarsest clock of a browser can tell apart.
-const TIMED_NS: u64 = 500_000;
-/// The most products that each loop is timed with, whatever the clock says.
-const PRODUCTS_MAX: u32 = 200;
-/// How often each loop is timed. The best time counts: a pause of the machine lengthens some, and shortens none.
-const ROUNDS: usize = 2;
+/// How many products each loop is timed with: a few tenths of a millisecond, which the coarsest clock of a browser can tell
+/// apart.
+const PRODUCTS: u32 = 32;
+/// How often [`warm_up`] times them. Engines that compile quickly first and well later do so for what has run this often.
+const WARM_UP_ROUNDS: u32 = 3;
 
 /// Whether sums are added up in 16 bits first; see [`super::tile`].
 #[must_use]
@@ -22,9 +21,15 @@ pub(super) fn short_sums() -> bool {
     SHORT_SUMS.load(Ordering::Relaxed)
 }
 
-/// Times each loop on small products, about a millisecond each, and keeps the fastest. `clock` reads nanoseconds.
+/// Lets an engine that compiles code well only after it has run often notice all loops, and chooses among them.
+pub fn warm_up(clock: fn() -> u64) {
+    (0..WARM_UP_ROUNDS).for_each(|_| choose(clock));
+}
+
+/// Times each loop on small products, well under a millisecond each, and keeps the faster. `clock` reads nanoseconds, and
+/// decides about nothing but time here.
 ///
-/// The clock decides about nothing but time here.
+/// To be called again for every utterance: an engine may have compiled the loops anew since.
 pub fn choose(clock: fn() -> u64) {
     const ROWS: usize = 8;
     const SIZE: usize = 288;
@@ -36,21 +41,13 @@ pub fn choose(clock: fn() -> u64) {
     let values: Vec<f32> = (0..ROWS * SIZE).map(|i| (i % 97) as f32).collect();
     let rows = Int8Rows::quantize(&values, ROWS, SIZE, SIZE);
     let mut out = vec![0.0; ROWS * SIZE];
-    let mut best = [u64::MAX; 2];
-    for _ in 0..ROUNDS {
-        for short_sums in [false, true] {
-            set_short_sums(short_sums);
-            let (start, mut products, mut elapsed) = (clock(), 0, 0);
-            while elapsed < TIMED_NS && products < PRODUCTS_MAX {
-                matrix.multiply(&rows, None, Output::Replace, &mut out);
-                products += 1;
-                elapsed = clock().saturating_sub(start);
-            }
-            let best = &mut best[usize::from(short_sums)];
-            *best = (*best).min(elapsed / u64::from(products));
-        }
-    }
-    set_short_sums(best[1] <= best[0]);
+    let [long, short] = [false, true].map(|short_sums| {
+        set_short_sums(short_sums);
+        let start = clock();
+        (0..PRODUCTS).for_each(|_| matrix.multiply(&rows, None, Output::Replace, &mut out));
+        clock().saturating_sub(start)
+    });
+    set_short_sums(short <= long);
 }
 
 /// Sets what [`choose`] would choose, for tests and benchmarks that compare them.
@@ -60,10 +57,10 @@ pub fn set_short_sums(short_sums: bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::choose;
+    use super::warm_up;
 
     #[test]
     fn a_clock_that_stands_still_does_not_keep_it_from_choosing() {
-        choose(|| 0);
+        warm_up(|| 0);
     }
 }

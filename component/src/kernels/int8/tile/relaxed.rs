@@ -51,6 +51,7 @@ pub(in crate::kernels) fn tile<const ROWS: usize, const VECTORS: usize, const WI
     // SAFETY: the panel holds all groups of these columns and vectors, and the rows whole chunks; see the assertion.
     let channels =
         |group: usize, vector: usize| unsafe { v128_load(bytes.add((group * WIDTH + vector) * LANES * GROUP).cast()) };
+    // SAFETY: as above.
     let chunk = |row: usize, column: usize| unsafe { v128_load(rows[row].as_ptr().add(column).cast()) };
     let mut column = 0;
     while column + CHUNK <= columns {
@@ -61,6 +62,7 @@ pub(in crate::kernels) fn tile<const ROWS: usize, const VECTORS: usize, const WI
             for r in 0..ROWS {
                 // SAFETY: `sums` has `ROWS · VECTORS` vectors, and is written to through this pointer alone.
                 let sum = unsafe { sums_at.add(r * VECTORS + vector) };
+                // SAFETY: a vector of `sums`, as above.
                 let before = unsafe { sum.read_volatile() };
                 let after = if TOGETHER == LONG {
                     channels
@@ -77,6 +79,7 @@ pub(in crate::kernels) fn tile<const ROWS: usize, const VECTORS: usize, const WI
                     };
                     i32x4_add(before, widened)
                 };
+                // SAFETY: a vector of `sums`, as above.
                 unsafe { sum.write_volatile(after) };
             }
         }
@@ -84,18 +87,15 @@ pub(in crate::kernels) fn tile<const ROWS: usize, const VECTORS: usize, const WI
     }
     if column < columns {
         let row: [[v128; CHUNK / QUAD]; ROWS] = std::array::from_fn(|row| spread_all(chunk(row, column)));
-        for quad in 0..CHUNK / QUAD {
-            if column + quad * QUAD >= columns {
-                break;
-            }
+        let quads: [[v128; ROWS]; CHUNK / QUAD] = std::array::from_fn(|quad| row.map(|quads| quads[quad]));
+        for (quad, rows) in quads.into_iter().enumerate().take((columns - column) / QUAD) {
             for vector in 0..VECTORS {
                 let channels = channels(column / GROUP + quad, vector);
-                for r in 0..ROWS {
+                for (r, row) in rows.into_iter().enumerate() {
                     // SAFETY: as above.
                     unsafe {
                         let sum = sums_at.add(r * VECTORS + vector);
-                        let after = i32x4_relaxed_dot_i8x16_i7x16_add(channels, row[r][quad], sum.read_volatile());
-                        sum.write_volatile(after);
+                        sum.write_volatile(i32x4_relaxed_dot_i8x16_i7x16_add(channels, row, sum.read_volatile()));
                     }
                 }
             }

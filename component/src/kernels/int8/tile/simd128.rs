@@ -42,6 +42,7 @@ pub(in crate::kernels) fn tile<const ROWS: usize, const VECTORS: usize, const WI
     let channels = |group: usize, vector: usize| unsafe {
         i16x8_load_extend_i8x8(bytes.add((group * WIDTH + vector) * LANES * GROUP).cast())
     };
+    // SAFETY: as above.
     let half = |row: usize, column: usize| unsafe { i16x8_load_extend_i8x8(rows[row].as_ptr().add(column).cast()) };
     // Vector by vector, and unrolled by hand: `spread` must know its lane.
     macro_rules! add {

@@ -10,12 +10,14 @@
 //! out[d]   = Σ p·v[d] / Σ p · value_scale[d]
 //! ```
 
-use std::ops::Range;
+mod quantize;
+mod softmax;
 
-use super::rows::range;
 use super::tile::{CHUNK, GROUP, LANES, LONG, QUAD, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, TWO_GROUPS, tile};
 use super::variant;
-use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
+use crate::kernels::lanes::{F32x4, I32x4};
+use quantize::quantize_signed;
+use softmax::probabilities_of;
 
 /// Frames whose keys are packed together.
 const FRAMES: usize = 16;
@@ -77,79 +79,6 @@ impl Int8KeyValues {
     #[must_use]
     pub fn frames(&self) -> usize {
         self.frames
-    }
-
-    /// Quantizes keys and values `[frames, heads · head_size]` in place of what was there. Allocates only where there were
-    /// never so many frames.
-    ///
-    /// # Panics
-    /// If the two do not have the same whole number of frames.
-    pub fn fill(&mut self, keys: &[f32], values: &[f32]) {
-        let channels = self.heads * self.head_size;
-        assert!(keys.len() == values.len() && keys.len().is_multiple_of(channels), "a key and a value for every frame");
-        self.frames = keys.len() / channels;
-        self.padded_frames = self.frames.next_multiple_of(FRAMES);
-        let frames = self.heads * self.padded_frames;
-        for bytes in [&mut self.keys, &mut self.values] {
-            bytes.clear();
-            bytes.resize(frames * self.padded_size, 0);
-        }
-        self.key_scales.clear();
-        self.key_scales.resize(frames, 0.0);
-        self.key_sums.clear();
-        self.key_sums.resize(frames, 0);
-        self.value_scales.clear();
-        self.value_scales.resize(self.heads * self.padded_size, 0.0);
-        self.fill_keys(keys);
-        self.fill_values(values);
-    }
-
-    fn fill_keys(&mut self, keys: &[f32]) {
-        let channels = self.heads * self.head_size;
-        let panel_bytes = FRAMES * self.padded_size;
-        for (quad, keys) in keys.chunks(QUAD * channels).enumerate() {
-            let first = quad * QUAD;
-            for head in 0..self.heads {
-                let mut frames = keys.chunks_exact(channels);
-                // Frames that are not there are empty, which is 0 throughout.
-                let rows: [&[f32]; QUAD] = std::array::from_fn(|_| {
-                    frames.next().map_or(&[][..], |keys| &keys[head * self.head_size..][..self.head_size])
-                });
-                let panel = (head * self.padded_frames + first) / FRAMES;
-                let panel = &mut self.keys[panel * panel_bytes..][..panel_bytes];
-                let at = head * self.padded_frames + first;
-                let (largest, sums) = fill_quad(rows, first % FRAMES, panel);
-                self.key_scales[at..][..QUAD].copy_from_slice(&largest.map(|largest| largest / SIGNED_MAX));
-                self.key_sums[at..][..QUAD].copy_from_slice(&sums.map(|sum| i32::from(QUERY_ZERO) * sum));
-            }
-        }
-    }
-
-    fn fill_values(&mut self, values: &[f32]) {
-        let channels = self.heads * self.head_size;
-        let mut largest = vec![0.0f32; channels];
-        for values in values.chunks_exact(channels) {
-            for (largest, &value) in largest.iter_mut().zip(values) {
-                let magnitude = value.abs();
-                *largest = if magnitude > *largest { magnitude } else { *largest };
-            }
-        }
-        let inverse: Vec<f32> = largest.iter().map(|&x| if x > 0.0 { SIGNED_MAX / x } else { 0.0 }).collect();
-        for (channel, largest) in largest.iter().enumerate() {
-            let (head, dimension) = (channel / self.head_size, channel % self.head_size);
-            self.value_scales[head * self.padded_size + dimension] = largest / SIGNED_MAX;
-        }
-        for head in 0..self.heads {
-            for vector in 0..self.padded_size / LANES {
-                let first = vector / VALUE_VECTORS * VALUE_VECTORS;
-                let width = (self.padded_size / LANES - first).min(VALUE_VECTORS);
-                let dimensions = head * self.head_size + vector * LANES..(head + 1) * self.head_size;
-                let factors = F32x4::load_some(&inverse[dimensions.clone()]);
-                let panel = self.value_panel(head, first);
-                let panel = &mut self.values[panel..][..width * LANES * self.padded_frames];
-                fill_vector(values, channels, dimensions, factors, vector - first, width, panel);
-            }
-        }
     }
 
     /// Where the panel that begins with four dimensions of a head begins in [`Int8KeyValues::values`].
@@ -304,154 +233,9 @@ impl Int8KeyValues {
     }
 }
 
-/// The nearest integers, within −127..=127, in the low bytes.
-#[inline(always)]
-fn signed_lanes(x: F32x4) -> I32x4 {
-    x.add(F32x4::splat(ROUNDING)).to_bits()
-}
-
-/// Quantizes four dimensions of all frames, at most `dimensions`, as vector `vector` of a panel that is `width` wide.
-#[inline(never)]
-fn fill_vector(
-    values: &[f32],
-    channels: usize,
-    dimensions: Range<usize>,
-    factors: F32x4,
-    vector: usize,
-    width: usize,
-    panel: &mut [u8],
-) {
-    let quantize = |values: &[f32]| signed_lanes(F32x4::load_some(&values[dimensions.clone()]).mul(factors));
-    for (quad, frames) in values.chunks(QUAD * channels).enumerate() {
-        let mut frames = frames.chunks_exact(channels);
-        // Frames that are not there are 0.
-        let lanes: [I32x4; QUAD] = std::array::from_fn(|_| frames.next().map_or(I32x4::splat(0), quantize));
-        for (lane, bytes) in I32x4::interleave_low_bytes(lanes).iter().enumerate() {
-            for (group, bytes) in bytes.chunks_exact(GROUP).enumerate() {
-                let group = quad * (QUAD / GROUP) + group;
-                panel[((group * width + vector) * LANES + lane) * GROUP..][..GROUP].copy_from_slice(bytes);
-            }
-        }
-    }
-}
-
-/// Quantizes the keys of four frames, each relative to its largest magnitude, into a panel from frame `first` on, and gives
-/// those magnitudes and the sums of the quantized.
-#[inline(never)]
-fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> ([f32; QUAD], [i32; QUAD]) {
-    let largest = rows.map(largest_magnitude);
-    let factors = largest.map(signed_factor);
-    let mut sums = [I32x4::splat(0); QUAD];
-    let stretches = panel.as_chunks_mut::<{ FRAMES * QUAD }>().0;
-    for (quad, stretch) in stretches.iter_mut().enumerate() {
-        let lanes: [I32x4; QUAD] = std::array::from_fn(|row| {
-            let there = rows[row].get(quad * QUAD..).unwrap_or_default();
-            signed_lanes(F32x4::load_some(there).mul(factors[row]))
-        });
-        for (sum, lanes) in sums.iter_mut().zip(lanes) {
-            *sum = sum.add(lanes.sub(F32x4::splat(ROUNDING).to_bits()));
-        }
-        // Frame by frame four dimensions: one group, or two that are not beside each other.
-        let mut bytes = [0; QUAD * QUAD];
-        I32x4::low_bytes(lanes, &mut bytes);
-        for (row, bytes) in bytes.as_chunks::<QUAD>().0.iter().enumerate() {
-            for (group, bytes) in bytes.as_chunks::<GROUP>().0.iter().enumerate() {
-                stretch.as_chunks_mut::<GROUP>().0[group * FRAMES + first + row] = *bytes;
-            }
-        }
-    }
-    (largest, sums.map(|sum| sum.to_array().iter().sum()))
-}
-
-/// The largest magnitude of these and 0.
-#[inline(always)]
-fn largest_magnitude(values: &[f32]) -> f32 {
-    let (low, high) = range(values);
-    if high > -low { high } else { -low }
-}
-
-/// What values are multiplied with so that the largest magnitude becomes [`SIGNED_MAX`].
-#[inline(always)]
-fn signed_factor(largest: f32) -> F32x4 {
-    F32x4::splat(if largest > 0.0 { SIGNED_MAX / largest } else { 0.0 })
-}
-
-/// Quantizes values to −63..=63 relative to the largest magnitude, adds `zero`, and gives that magnitude. What is left of
-/// `to`, whole chunks, becomes `zero`.
-#[inline(never)]
-fn quantize_signed(values: &[f32], zero: u8, to: &mut [u8]) -> f32 {
-    let largest = largest_magnitude(values);
-    let (factor, zero) = (signed_factor(largest), I32x4::splat(i32::from(zero)));
-    for (chunk, to) in to.as_chunks_mut::<CHUNK>().0.iter_mut().enumerate() {
-        let quarters = std::array::from_fn(|quarter| {
-            let there = values.get(chunk * CHUNK + quarter * QUAD..).unwrap_or_default();
-            signed_lanes(F32x4::load_some(there).mul(factor)).add(zero)
-        });
-        I32x4::low_bytes(quarters, to);
-    }
-    largest
-}
-
-/// The largest of scores in whole chunks of 16. Of its own, so that the engine's compiler keeps all of it in registers.
-#[inline(never)]
-fn highest(scores: &[f32]) -> f32 {
-    let mut highest = [F32x4::splat(f32::MIN); 4];
-    for scores in scores.as_chunks::<16>().0 {
-        for (highest, scores) in highest.iter_mut().zip(scores.as_chunks::<4>().0) {
-            *highest = highest.max(F32x4::load(scores));
-        }
-    }
-    let highest = highest[0].max(highest[1]).max(highest[2].max(highest[3])).to_array();
-    highest.into_iter().fold(f32::MIN, |a, b| if b > a { b } else { a })
-}
-
-/// Probabilities of scores relative to the largest, `0..=127`, and their sum. Scores from `frames` on are padding and get 0.
-#[inline(never)]
-fn probabilities_of(scores: &mut [f32], frames: usize, exponent_scale: f32, probabilities: &mut [u8]) -> i32 {
-    scores[frames..].fill(f32::MIN);
-    let highest = highest(scores);
-    // Padding gets the largest probability, which is known, and is taken off again.
-    scores[frames..].fill(highest);
-    let highest = F32x4::splat(highest);
-    let scale = F32x4::splat(exponent_scale);
-    let mut sums = I32x4::splat(0);
-    for (scores, to) in scores.as_chunks::<16>().0.iter().zip(probabilities.as_chunks_mut::<16>().0) {
-        let (quarters, _) = scores.as_chunks::<4>();
-        let quarters: [I32x4; 4] =
-            std::array::from_fn(|i| probability(F32x4::load(&quarters[i]).sub(highest).mul(scale)));
-        sums = sums.add(quarters[0].add(quarters[1])).add(quarters[2].add(quarters[3]));
-        I32x4::low_bytes(quarters, to);
-    }
-    let padding = &mut probabilities[frames..];
-    let taken_off: i32 = padding.iter().map(|&p| i32::from(p)).sum();
-    padding.fill(0);
-    sums.to_array().into_iter().sum::<i32>() - taken_off
-}
-
-/// `round(127 · 2^x)` for x ≤ 0.
-///
-/// 2^x = 2^k · 2^f with |f| ≤ 1/2, and 2^f by a polynomial that is within 1.1 · 10⁻⁴ of it (minimax of degree 3), far
-/// within half a step of 1/127.
-#[inline(always)]
-fn probability(x: F32x4) -> I32x4 {
-    // Everything below rounds to 0.
-    let x = x.max(F32x4::splat(-24.0));
-    let rounding = F32x4::splat(ROUNDING);
-    let rounded = x.add(rounding);
-    let f = x.sub(rounded.sub(rounding));
-    let p = F32x4::splat(0.055_171_66);
-    let p = F32x4::splat(0.242_611_12).add_product(p, f);
-    let p = F32x4::splat(0.693_260_99).add_product(p, f);
-    let p = F32x4::splat(0.999_928_07).add_product(p, f);
-    // The integer k lies in the low bits of `rounded`; the others are shifted out.
-    let power = p.to_bits().add(rounded.to_bits().shift_left::<23>()).as_f32_bits();
-    power.mul(F32x4::splat(PROBABILITY_MAX)).add(rounding).to_bits().sub(rounding.to_bits())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Int8KeyValues, Scratch, probability, variant};
-    use crate::kernels::lanes::F32x4;
+    use super::{Int8KeyValues, Scratch, variant};
     use crate::kernels::testing::Noise;
 
     /// Attention by its definition, one query, head and dimension at a time, in f64.
@@ -531,16 +315,6 @@ mod tests {
         memory.attend(&[0.0; 4], &mut scratch, &mut out);
         for (is, want) in out.into_iter().zip([5.0, 5.5, 6.0, 6.5]) {
             assert!((is - want).abs() < 9.0 / 127.0, "{is}, {want}");
-        }
-    }
-
-    #[test]
-    fn probabilities_are_rounded_powers_of_two() {
-        for i in 0..4000 {
-            let x = -(i as f32) / 160.0;
-            let is = probability(F32x4::splat(x)).to_array()[0];
-            let want = 127.0 * f64::from(x).exp2();
-            assert!((f64::from(is) - want).abs() < 0.52, "2^{x}: {is}, {want}");
         }
     }
 }

@@ -1,0 +1,171 @@
+//! Keys and values into the form in which they are attended to.
+
+use std::ops::Range;
+
+use super::{FRAMES, Int8KeyValues, QUERY_ZERO, SIGNED_MAX, VALUE_VECTORS};
+use crate::kernels::int8::rows::range;
+use crate::kernels::int8::tile::{CHUNK, GROUP, LANES, QUAD};
+use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
+
+impl Int8KeyValues {
+    /// Quantizes keys and values `[frames, heads · head_size]` in place of what was there. Allocates only where there were
+    /// never so many frames.
+    ///
+    /// # Panics
+    /// If the two do not have the same whole number of frames.
+    pub fn fill(&mut self, keys: &[f32], values: &[f32]) {
+        let channels = self.heads * self.head_size;
+        assert!(keys.len() == values.len() && keys.len().is_multiple_of(channels), "a key and a value for every frame");
+        self.frames = keys.len() / channels;
+        self.padded_frames = self.frames.next_multiple_of(FRAMES);
+        let frames = self.heads * self.padded_frames;
+        for bytes in [&mut self.keys, &mut self.values] {
+            bytes.clear();
+            bytes.resize(frames * self.padded_size, 0);
+        }
+        self.key_scales.clear();
+        self.key_scales.resize(frames, 0.0);
+        self.key_sums.clear();
+        self.key_sums.resize(frames, 0);
+        self.value_scales.clear();
+        self.value_scales.resize(self.heads * self.padded_size, 0.0);
+        self.fill_keys(keys);
+        self.fill_values(values);
+    }
+
+    fn fill_keys(&mut self, keys: &[f32]) {
+        let channels = self.heads * self.head_size;
+        let panel_bytes = FRAMES * self.padded_size;
+        for (quad, keys) in keys.chunks(QUAD * channels).enumerate() {
+            let first = quad * QUAD;
+            for head in 0..self.heads {
+                let mut frames = keys.chunks_exact(channels);
+                // Frames that are not there are empty, which is 0 throughout.
+                let rows: [&[f32]; QUAD] = std::array::from_fn(|_| {
+                    frames.next().map_or(&[][..], |keys| &keys[head * self.head_size..][..self.head_size])
+                });
+                let panel = (head * self.padded_frames + first) / FRAMES;
+                let panel = &mut self.keys[panel * panel_bytes..][..panel_bytes];
+                let at = head * self.padded_frames + first;
+                let (largest, sums) = fill_quad(rows, first % FRAMES, panel);
+                self.key_scales[at..][..QUAD].copy_from_slice(&largest.map(|largest| largest / SIGNED_MAX));
+                self.key_sums[at..][..QUAD].copy_from_slice(&sums.map(|sum| i32::from(QUERY_ZERO) * sum));
+            }
+        }
+    }
+
+    fn fill_values(&mut self, values: &[f32]) {
+        let channels = self.heads * self.head_size;
+        let mut largest = vec![0.0f32; channels];
+        for values in values.chunks_exact(channels) {
+            for (largest, &value) in largest.iter_mut().zip(values) {
+                let magnitude = value.abs();
+                *largest = if magnitude > *largest { magnitude } else { *largest };
+            }
+        }
+        let inverse: Vec<f32> = largest.iter().map(|&x| if x > 0.0 { SIGNED_MAX / x } else { 0.0 }).collect();
+        for (channel, largest) in largest.iter().enumerate() {
+            let (head, dimension) = (channel / self.head_size, channel % self.head_size);
+            self.value_scales[head * self.padded_size + dimension] = largest / SIGNED_MAX;
+        }
+        for head in 0..self.heads {
+            for vector in 0..self.padded_size / LANES {
+                let first = vector / VALUE_VECTORS * VALUE_VECTORS;
+                let width = (self.padded_size / LANES - first).min(VALUE_VECTORS);
+                let dimensions = head * self.head_size + vector * LANES..(head + 1) * self.head_size;
+                let factors = F32x4::load_some(&inverse[dimensions.clone()]);
+                let panel = self.value_panel(head, first);
+                let panel = &mut self.values[panel..][..width * LANES * self.padded_frames];
+                fill_vector(values, channels, dimensions, factors, vector - first, width, panel);
+            }
+        }
+    }
+}
+
+/// The nearest integers, within −127..=127, in the low bytes.
+#[inline(always)]
+fn signed_lanes(x: F32x4) -> I32x4 {
+    x.add(F32x4::splat(ROUNDING)).to_bits()
+}
+
+/// Quantizes four dimensions of all frames, at most `dimensions`, as vector `vector` of a panel that is `width` wide.
+#[inline(never)]
+fn fill_vector(
+    values: &[f32],
+    channels: usize,
+    dimensions: Range<usize>,
+    factors: F32x4,
+    vector: usize,
+    width: usize,
+    panel: &mut [u8],
+) {
+    let quantize = |values: &[f32]| signed_lanes(F32x4::load_some(&values[dimensions.clone()]).mul(factors));
+    for (quad, frames) in values.chunks(QUAD * channels).enumerate() {
+        let mut frames = frames.chunks_exact(channels);
+        // Frames that are not there are 0.
+        let lanes: [I32x4; QUAD] = std::array::from_fn(|_| frames.next().map_or(I32x4::splat(0), quantize));
+        for (lane, bytes) in I32x4::interleave_low_bytes(lanes).iter().enumerate() {
+            for (group, bytes) in bytes.chunks_exact(GROUP).enumerate() {
+                let group = quad * (QUAD / GROUP) + group;
+                panel[((group * width + vector) * LANES + lane) * GROUP..][..GROUP].copy_from_slice(bytes);
+            }
+        }
+    }
+}
+
+/// Quantizes the keys of four frames, each relative to its largest magnitude, into a panel from frame `first` on, and gives
+/// those magnitudes and the sums of the quantized.
+#[inline(never)]
+fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> ([f32; QUAD], [i32; QUAD]) {
+    let largest = rows.map(largest_magnitude);
+    let factors = largest.map(signed_factor);
+    let mut sums = [I32x4::splat(0); QUAD];
+    let stretches = panel.as_chunks_mut::<{ FRAMES * QUAD }>().0;
+    for (quad, stretch) in stretches.iter_mut().enumerate() {
+        let lanes: [I32x4; QUAD] = std::array::from_fn(|row| {
+            let there = rows[row].get(quad * QUAD..).unwrap_or_default();
+            signed_lanes(F32x4::load_some(there).mul(factors[row]))
+        });
+        for (sum, lanes) in sums.iter_mut().zip(lanes) {
+            *sum = sum.add(lanes.sub(F32x4::splat(ROUNDING).to_bits()));
+        }
+        // Frame by frame four dimensions: one group, or two that are not beside each other.
+        let mut bytes = [0; QUAD * QUAD];
+        I32x4::low_bytes(lanes, &mut bytes);
+        for (row, bytes) in bytes.as_chunks::<QUAD>().0.iter().enumerate() {
+            for (group, bytes) in bytes.as_chunks::<GROUP>().0.iter().enumerate() {
+                stretch.as_chunks_mut::<GROUP>().0[group * FRAMES + first + row] = *bytes;
+            }
+        }
+    }
+    (largest, sums.map(|sum| sum.to_array().iter().sum()))
+}
+
+/// The largest magnitude of these and 0.
+#[inline(always)]
+fn largest_magnitude(values: &[f32]) -> f32 {
+    let (low, high) = range(values);
+    if high > -low { high } else { -low }
+}
+
+/// What values are multiplied with so that the largest magnitude becomes [`SIGNED_MAX`].
+#[inline(always)]
+fn signed_factor(largest: f32) -> F32x4 {
+    F32x4::splat(if largest > 0.0 { SIGNED_MAX / largest } else { 0.0 })
+}
+
+/// Quantizes values to −63..=63 relative to the largest magnitude, adds `zero`, and gives that magnitude. What is left of
+/// `to`, whole chunks, becomes `zero`.
+#[inline(never)]
+pub(super) fn quantize_signed(values: &[f32], zero: u8, to: &mut [u8]) -> f32 {
+    let largest = largest_magnitude(values);
+    let (factor, zero) = (signed_factor(largest), I32x4::splat(i32::from(zero)));
+    for (chunk, to) in to.as_chunks_mut::<CHUNK>().0.iter_mut().enumerate() {
+        let quarters = std::array::from_fn(|quarter| {
+            let there = values.get(chunk * CHUNK + quarter * QUAD..).unwrap_or_default();
+            signed_lanes(F32x4::load_some(there).mul(factor)).add(zero)
+        });
+        I32x4::low_bytes(quarters, to);
+    }
+    largest
+}

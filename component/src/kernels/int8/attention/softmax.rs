@@ -1,0 +1,81 @@
+//! Scores into quantized probabilities.
+
+use super::PROBABILITY_MAX;
+use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
+
+/// The largest of scores in whole chunks of 16. Of its own, so that the engine's compiler keeps all of it in registers.
+#[inline(never)]
+fn highest(scores: &[f32]) -> f32 {
+    let mut highest = [F32x4::splat(f32::MIN); 4];
+    for scores in scores.as_chunks::<16>().0 {
+        for (highest, scores) in highest.iter_mut().zip(scores.as_chunks::<4>().0) {
+            *highest = highest.max(F32x4::load(scores));
+        }
+    }
+    let highest = highest[0].max(highest[1]).max(highest[2].max(highest[3])).to_array();
+    highest.into_iter().fold(f32::MIN, |a, b| if b > a { b } else { a })
+}
+
+/// Probabilities of scores relative to the largest, `0..=127`, and their sum. Scores from `frames` on are padding and get 0.
+#[inline(never)]
+pub(super) fn probabilities_of(
+    scores: &mut [f32],
+    frames: usize,
+    exponent_scale: f32,
+    probabilities: &mut [u8],
+) -> i32 {
+    scores[frames..].fill(f32::MIN);
+    let highest = highest(scores);
+    // Padding gets the largest probability, which is known, and is taken off again.
+    scores[frames..].fill(highest);
+    let highest = F32x4::splat(highest);
+    let scale = F32x4::splat(exponent_scale);
+    let mut sums = I32x4::splat(0);
+    for (scores, to) in scores.as_chunks::<16>().0.iter().zip(probabilities.as_chunks_mut::<16>().0) {
+        let (quarters, _) = scores.as_chunks::<4>();
+        let quarters: [I32x4; 4] =
+            std::array::from_fn(|i| probability(F32x4::load(&quarters[i]).sub(highest).mul(scale)));
+        sums = sums.add(quarters[0].add(quarters[1])).add(quarters[2].add(quarters[3]));
+        I32x4::low_bytes(quarters, to);
+    }
+    let padding = &mut probabilities[frames..];
+    let taken_off: i32 = padding.iter().map(|&p| i32::from(p)).sum();
+    padding.fill(0);
+    sums.to_array().into_iter().sum::<i32>() - taken_off
+}
+
+/// `round(127 · 2^x)` for x ≤ 0.
+///
+/// 2^x = 2^k · 2^f with |f| ≤ 1/2, and 2^f by a polynomial that is within 1.1 · 10⁻⁴ of it (minimax of degree 3), far
+/// within half a step of 1/127.
+#[inline(always)]
+fn probability(x: F32x4) -> I32x4 {
+    // Everything below rounds to 0.
+    let x = x.max(F32x4::splat(-24.0));
+    let rounding = F32x4::splat(ROUNDING);
+    let rounded = x.add(rounding);
+    let f = x.sub(rounded.sub(rounding));
+    let p = F32x4::splat(0.055_171_66);
+    let p = F32x4::splat(0.242_611_12).add_product(p, f);
+    let p = F32x4::splat(0.693_260_99).add_product(p, f);
+    let p = F32x4::splat(0.999_928_07).add_product(p, f);
+    // The integer k lies in the low bits of `rounded`; the others are shifted out.
+    let power = p.to_bits().add(rounded.to_bits().shift_left::<23>()).as_f32_bits();
+    power.mul(F32x4::splat(PROBABILITY_MAX)).add(rounding).to_bits().sub(rounding.to_bits())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::probability;
+    use crate::kernels::lanes::F32x4;
+
+    #[test]
+    fn probabilities_are_rounded_powers_of_two() {
+        for i in 0..4000 {
+            let x = -(i as f32) / 160.0;
+            let is = probability(F32x4::splat(x)).to_array()[0];
+            let want = 127.0 * f64::from(x).exp2();
+            assert!((f64::from(is) - want).abs() < 0.52, "2^{x}: {is}, {want}");
+        }
+    }
+}
