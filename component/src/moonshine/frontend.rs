@@ -11,8 +11,10 @@ use crate::nn::linear::{InputBuffer, Linear, Output, window_count};
 use crate::nn::norm::GroupNorm;
 use crate::weights::{Matrix, Weights};
 
-/// Windows that are convolved at once: what they are copied or quantized to stays small.
+/// Windows that are convolved at once: what they are quantized to stays in the cache.
 const WINDOW_BLOCK: usize = 64;
+/// The same where they are copied as floats: each product of floats first rearranges all weights.
+const FLOAT_WINDOW_BLOCK: usize = 512;
 
 /// The front end's weights.
 #[derive(Debug)]
@@ -69,8 +71,9 @@ fn convolve(conv: &Linear, x: &[f32], step: usize, activation: Activation) -> Re
     let windows = window_count(x.len(), conv.inputs(), step);
     let mut out = vec![0.0; windows * conv.outputs()];
     let mut buffer = InputBuffer::default();
-    for (block, out) in out.chunks_mut(WINDOW_BLOCK * conv.outputs()).enumerate() {
-        let input = buffer.windows(&x[block * WINDOW_BLOCK * step..], out.len() / conv.outputs(), step, conv);
+    let block_windows = if conv.is_int8() { WINDOW_BLOCK } else { FLOAT_WINDOW_BLOCK };
+    for (block, out) in out.chunks_mut(block_windows * conv.outputs()).enumerate() {
+        let input = buffer.windows(&x[block * block_windows * step..], out.len() / conv.outputs(), step, conv);
         conv.forward(input, Output::Replace, out)?;
         activation.apply(out);
     }
