@@ -44,8 +44,9 @@ pub struct Int8Matrix {
     scales: Vec<f32>,
     /// Σ of each row's weights.
     sums: Vec<i32>,
-    /// For each panel, what was taken off weights that would not fit short sums.
-    excess: Vec<Vec<Excess>>,
+    /// For each panel, what was taken off weights that would not fit short sums; none where it would have been too much,
+    /// and the panel takes long sums.
+    excess: Vec<Option<Vec<Excess>>>,
 }
 
 /// What a product does with what was there.
@@ -85,7 +86,11 @@ impl Int8Matrix {
         let mut excess = Vec::with_capacity(padded_rows / PANEL);
         for panel in weights.chunks_exact_mut(PANEL * stride) {
             unpacked.copy_from_slice(panel);
-            excess.push(if SHORT_SUMS { excess::take_off(&mut unpacked, stride) } else { Vec::new() });
+            let taken_off = if SHORT_SUMS { excess::take_off(&mut unpacked, stride) } else { None };
+            if taken_off.is_none() {
+                unpacked.copy_from_slice(panel);
+            }
+            excess.push(taken_off);
             for (channel, row) in unpacked.chunks_exact(stride).enumerate() {
                 for (group, to) in row.as_chunks::<GROUP>().0.iter().zip(panel.as_chunks_mut::<{ PANEL * GROUP }>().0) {
                     to.as_chunks_mut::<GROUP>().0[channel] = *group;
@@ -115,7 +120,7 @@ impl Int8Matrix {
             let weight = panel[offset(column, row % PANEL, PANEL)].cast_signed();
             *out = f32::from(weight) * self.scales[row];
         }
-        for excess in self.excess[row / PANEL].iter().filter(|excess| excess.channel() == row % PANEL) {
+        for excess in self.excess(row / PANEL).iter().filter(|excess| excess.channel() == row % PANEL) {
             out[excess.column()] += excess.weight() as f32 * self.scales[row];
         }
     }
@@ -135,7 +140,7 @@ impl Int8Matrix {
             let rows = first..(first + block).min(activations.rows());
             for panel in 0..self.excess.len() {
                 let job = Job { matrix: self, panel, activations, bias, output };
-                if short_sums {
+                if short_sums && self.excess[panel].is_some() {
                     job.run::<TILE_ROWS, FOUR_GROUPS>(rows.clone(), out);
                 } else {
                     job.run::<TILE_ROWS_LONG, LONG>(rows.clone(), out);
@@ -152,7 +157,7 @@ impl Int8Matrix {
                 let weight = |column| i32::from(panel[offset(column, channel % PANEL, PANEL)].cast_signed());
                 let mut dot: i32 =
                     activations.row(row).iter().enumerate().map(|(column, &q)| i32::from(q) * weight(column)).sum();
-                for excess in self.excess[channel / PANEL].iter().filter(|excess| excess.channel() == channel % PANEL) {
+                for excess in self.excess(channel / PANEL).iter().filter(|excess| excess.channel() == channel % PANEL) {
                     dot += i32::from(activations.row(row)[excess.column()]) * excess.weight();
                 }
                 let centred = dot - activations.zeros[row] * self.sums[channel];
@@ -160,6 +165,10 @@ impl Int8Matrix {
                 *out = centred as f32 * scale + bias.map_or(0.0, |bias| bias[channel]);
             }
         }
+    }
+
+    fn excess(&self, panel: usize) -> &[Excess] {
+        self.excess[panel].as_deref().unwrap_or_default()
     }
 
     fn panel_bytes(&self, panel: usize) -> &[u8] {
@@ -197,7 +206,7 @@ impl Job<'_> {
         let panel = &matrix.panel_bytes(self.panel)[vector * LANES * GROUP..];
         let channel = self.panel * PANEL + vector * LANES;
         let columns = Columns::<VECTORS>::of(matrix, self.bias, channel);
-        let excess = &matrix.excess[self.panel];
+        let excess = matrix.excess(self.panel);
         for row in rows.step_by(ROWS) {
             let rows: [&[u8]; ROWS] = std::array::from_fn(|r| activations.row(row + r));
             let mut sums = tile::<ROWS, VECTORS, PANEL_VECTORS, TOGETHER>(rows, panel, matrix.stride);
@@ -286,9 +295,9 @@ mod tests {
     ];
 
     fn weights(noise: &mut Noise, channels: usize, columns: usize) -> Int8Matrix {
-        // Cubed, so that most are small, as a trained layer's are: short sums then fit but for some.
+        // To the fifth, so that most are small, as a trained layer's are: short sums then fit but for some.
         let values =
-            (0..channels * columns).map(|_| (noise.next().powi(3) * 128.0).clamp(-128.0, 127.0) as i8).collect();
+            (0..channels * columns).map(|_| (noise.next().powi(5) * 128.0).clamp(-128.0, 127.0) as i8).collect();
         Int8Matrix::pack(channels, columns, values, (0..channels).map(|_| noise.next().abs() * 0.01).collect())
     }
 
