@@ -11,6 +11,7 @@ pub mod bits;
 pub mod child;
 pub mod clips;
 pub mod engine;
+pub mod kernels;
 pub mod machine;
 pub mod measure;
 pub mod peers;

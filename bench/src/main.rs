@@ -7,16 +7,18 @@ use anyhow::{Context, Result, ensure};
 use auricle_bench::bits;
 use auricle_bench::clips::Clip;
 use auricle_bench::engine::{self, EngineArguments};
+use auricle_bench::kernels::{self, Kernels};
 use auricle_bench::machine::Machine;
-use auricle_bench::measure::{Plan, measure};
+use auricle_bench::measure::{Measurements, Plan, measure};
 use auricle_bench::place::Place;
-use auricle_bench::report::{chart, record, rows, table};
+use auricle_bench::report::{self, chart, record, rows, table};
 use auricle_bench::sides::Side;
 use clap::{Args, Parser, Subcommand};
 
 #[derive(Parser)]
 #[command(
     name = "cargo xtask bench --",
+    bin_name = "cargo xtask bench --",
     about = "Measures Auricle beside its peers",
     args_conflicts_with_subcommands = true
 )]
@@ -51,13 +53,16 @@ struct BenchArguments {
     /// List sides and clips, and measure nothing
     #[arg(long)]
     list: bool,
+    /// Measure the kernels only, one by one: without this they follow where --sides and --clips leave nothing out
+    #[arg(long, conflicts_with_all = ["runs", "sides", "clips", "json", "svg"])]
+    kernels: bool,
     /// Write the medians there, as an array of objects
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Write the chart there
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Write the record there, and not to bench/results/DATE.csv
+    /// Write the record there, and not to bench/results/DATE.csv (of --kernels: DATE-kernels.csv)
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 }
@@ -76,7 +81,11 @@ fn bench(place: &Place, arguments: &BenchArguments) -> Result<()> {
     if arguments.list {
         Side::all().iter().for_each(|side| println!("{side}"));
         println!("clips: {}", Clip::MEASURED.map(|clip| clip.name).join(", "));
+        println!("kernels: with all of these, or alone with --kernels");
         return Ok(());
+    }
+    if arguments.kernels {
+        return bench_kernels(place, arguments);
     }
     let plan = Plan {
         sides: chosen(&Side::all(), &arguments.sides, |side, wanted| side.is(wanted))?,
@@ -84,12 +93,15 @@ fn bench(place: &Place, arguments: &BenchArguments) -> Result<()> {
         rounds: arguments.runs.into(),
     };
     let measurements = measure(place, &plan)?;
+    let all = arguments.sides.is_empty() && arguments.clips.is_empty();
+    let kernels = if all { kernels::measure(place) } else { Kernels::default() };
     let machine = Machine::new(place, &measurements.starts);
     let rows = rows(&measurements);
     println!("{}", table::report(&machine, &measurements, &rows));
+    println!("{}", report::kernels::report(&kernels));
 
     let csv = arguments.csv.clone().unwrap_or_else(|| place.repository(&format!("bench/results/{}.csv", machine.date)));
-    record::write(create(&csv)?, &machine, &measurements, &rows)?;
+    record::write(create(&csv)?, &machine, &measurements, &rows, &kernels)?;
     eprintln!("record: {}", csv.display());
     if let Some(path) = &arguments.json {
         serde_json::to_writer_pretty(create(path)?, &rows).with_context(|| format!("writing {}", path.display()))?;
@@ -98,6 +110,22 @@ fn bench(place: &Place, arguments: &BenchArguments) -> Result<()> {
         fs::write(path, chart::svg(&machine, &rows)).with_context(|| format!("writing {}", path.display()))?;
     }
     ensure!(!rows.is_empty(), "nothing could be measured");
+    Ok(())
+}
+
+/// Measures kernels and nothing else. Their record is a file of its own, so that no whole one is lost.
+fn bench_kernels(place: &Place, arguments: &BenchArguments) -> Result<()> {
+    let kernels = kernels::measure(place);
+    let mut machine = Machine::new(place, &[]);
+    machine.versions.extend(kernels.versions.iter().cloned());
+    let nothing = Measurements::default();
+    println!("{}{}", table::machine(&machine), report::kernels::report(&kernels));
+
+    let name = format!("bench/results/{}-kernels.csv", machine.date);
+    let csv = arguments.csv.clone().unwrap_or_else(|| place.repository(&name));
+    record::write(create(&csv)?, &machine, &nothing, &[], &kernels)?;
+    eprintln!("record: {}", csv.display());
+    ensure!(!kernels.speeds.is_empty(), "no kernel could be measured");
     Ok(())
 }
 

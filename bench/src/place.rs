@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use auricle::models::{DEFAULT_MODEL, Home, Quantization};
 
+use crate::sides::Build;
+
 /// Folder of the benchmark's own files, in place of `target/bench`.
 const FOLDER_VARIABLE: &str = "AURICLE_BENCH_DIR";
 /// Chromium's program.
@@ -84,6 +86,15 @@ impl Place {
     /// Where it is not built.
     pub fn scalar_component(&self) -> Result<PathBuf> {
         there(self.made("auricle-scalar.wasm"))
+    }
+
+    /// The module of kernels in this build.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not built.
+    pub fn kernels(&self, build: Build) -> Result<PathBuf> {
+        there(self.made(&format!("kernels-{}.wasm", build.folder())))
     }
 
     /// A file of `bench/js`, once its packages are installed and the component is transpiled.

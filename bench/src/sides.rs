@@ -34,8 +34,8 @@ impl Build {
         }
     }
 
-    /// The folder that jco's result for it is in.
-    fn folder(self) -> &'static str {
+    /// What its folders and files are named by.
+    pub(crate) fn folder(self) -> &'static str {
         match self {
             Self::RelaxedSimd => "relaxed",
             other => other.name(),

@@ -9,9 +9,18 @@ use crate::{cargo, check, chromium, component, models, python, target_dir, web};
 /// The package of both.
 pub(crate) const PACKAGE: &str = "auricle-bench";
 
-/// Sets everything up that can be had, and measures.
+/// Sets everything up that can be had and that these flags ask for, and measures.
 pub(crate) fn bench(flags: &[String]) -> Result<ExitCode> {
     component::build_all()?;
+    let has = |names: &[&str]| flags.iter().any(|flag| names.contains(&flag.as_str()));
+    if has(&["--help", "-h", "--list"]) {
+        return run(flags);
+    }
+    optional("kernels", component::build_kernels());
+    if has(&["--kernels"]) {
+        optional("Node", web::set_up());
+        return run(flags);
+    }
     component::build_scalar()?;
     models::pull(&["q8", "f32"])?;
     optional("Node and Chromium", web::set_up());

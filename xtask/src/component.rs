@@ -51,11 +51,15 @@ impl Flavour {
         format!("-C target-feature={features} -C link-arg=--max-memory={MEMORY_MAX_BYTES}")
     }
 
-    /// A cargo command that builds for it.
+    /// A cargo command that builds the component for it.
     pub(crate) fn cargo(self, arguments: &[&str]) -> Command {
+        self.cargo_of("auricle-component", arguments)
+    }
+
+    fn cargo_of(self, package: &str, arguments: &[&str]) -> Command {
         let mut command = cargo(arguments);
         command
-            .args(["--profile", "guest", "--target", TARGET, "--package", "auricle-component"])
+            .args(["--profile", "guest", "--target", TARGET, "--package", package])
             .env("CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS", self.rustflags());
         command
     }
@@ -89,11 +93,26 @@ pub(crate) fn build_scalar() -> Result<()> {
     build(Flavour::Scalar, &target_dir().join("bench"))
 }
 
-fn build(flavour: Flavour, folder: &Path) -> Result<()> {
-    check(&mut flavour.cargo(&["build", "--quiet"]))?;
-    let module = target_dir().join(TARGET).join("guest").join("auricle_component.wasm");
+/// Builds the kernels for themselves, in every flavour, into `target/bench`.
+pub(crate) fn build_kernels() -> Result<()> {
+    for flavour in [Flavour::Relaxed, Flavour::Simd128, Flavour::Scalar] {
+        let module = module(flavour, "auricle-bench-kernels")?;
+        write(&module, &target_dir().join("bench"), &format!("kernels-{}.wasm", flavour.name()))?;
+    }
+    Ok(())
+}
+
+/// Builds the core module of a package.
+fn module(flavour: Flavour, package: &str) -> Result<Vec<u8>> {
+    check(&mut flavour.cargo_of(package, &["build", "--quiet"]))?;
+    let module = target_dir().join(TARGET).join("guest").join(format!("{}.wasm", package.replace('-', "_")));
     let mut module = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
     pin::pin(&mut module)?;
+    Ok(module)
+}
+
+fn build(flavour: Flavour, folder: &Path) -> Result<()> {
+    let module = module(flavour, "auricle-component")?;
     let adapter = wat::parse_str(ADAPTER).context("assembling the adapter")?;
     let component = ComponentEncoder::default()
         .module(&module)?
@@ -103,12 +122,16 @@ fn build(flavour: Flavour, folder: &Path) -> Result<()> {
         .context("making a component of the core module")?;
     seal::check(&component).with_context(|| format!("the {} flavour is not sealed", flavour.name()))?;
 
+    write(&component, folder, &format!("auricle-{}.wasm", flavour.name()))
+}
+
+fn write(bytes: &[u8], folder: &Path, name: &str) -> Result<()> {
     std::fs::create_dir_all(folder)?;
-    let path = folder.join(format!("auricle-{}.wasm", flavour.name()));
+    let path = folder.join(name);
     // An unchanged file keeps its time, so that the host that embeds it is not built again.
-    if std::fs::read(&path).ok().as_deref() != Some(&component) {
-        std::fs::write(&path, &component).with_context(|| format!("writing {}", path.display()))?;
+    if std::fs::read(&path).ok().as_deref() != Some(bytes) {
+        std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
     }
-    eprintln!("{}: {} bytes", path.display(), component.len());
+    eprintln!("{}: {} bytes", path.display(), bytes.len());
     Ok(())
 }

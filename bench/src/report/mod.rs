@@ -1,6 +1,7 @@
 //! What was measured, for people and for programs.
 
 pub mod chart;
+pub mod kernels;
 pub mod record;
 pub mod table;
 

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 
+use crate::kernels::{Kernels, Speed};
 use crate::machine::Machine;
 use crate::measure::Measurements;
 use crate::report::Row;
@@ -12,8 +13,10 @@ use crate::sides::Side;
 /// The columns. What a record has no value for is empty.
 ///
 /// `record` is `machine`, `version`, `size`, `start`, `skipped` (all with `name` and `value`), `run` (each transcription,
-/// round 0 to warm up), `median`, or `stream` (growth with length).
-const COLUMNS: [&str; 16] = [
+/// round 0 to warm up), `median`, `stream` (growth with length), or
+/// `kernel`, whose `value` is the least time of a run in microseconds; `rate` is in `unit`, and `of_best` is its share of
+/// the best 8-bit rate of that engine.
+const COLUMNS: [&str; 20] = [
     "record",
     "side",
     "flavour",
@@ -30,6 +33,10 @@ const COLUMNS: [&str; 16] = [
     "text_ok",
     "name",
     "value",
+    "int8_loop",
+    "rate",
+    "unit",
+    "of_best",
 ];
 
 /// Writes it.
@@ -37,7 +44,13 @@ const COLUMNS: [&str; 16] = [
 /// # Errors
 ///
 /// Where the writer fails.
-pub fn write(out: impl Write, machine: &Machine, measurements: &Measurements, rows: &[Row]) -> Result<()> {
+pub fn write(
+    out: impl Write,
+    machine: &Machine,
+    measurements: &Measurements,
+    rows: &[Row],
+    kernels: &Kernels,
+) -> Result<()> {
     let mut csv = Csv(out);
     csv.write_record(COLUMNS)?;
     let facts = [
@@ -100,6 +113,12 @@ pub fn write(out: impl Write, machine: &Machine, measurements: &Measurements, ro
         times(&mut record, [stream.encode_ms, stream.decode_ms, stream.total_ms], stream.tokens);
         csv.write_record(record)?;
     }
+    for speed in &kernels.speeds {
+        csv.write_record(of_kernel(kernels, speed))?;
+    }
+    for why in &kernels.skipped {
+        csv.write_record(named("skipped", None, "kernels", why))?;
+    }
     Ok(csv.0.flush()?)
 }
 
@@ -131,6 +150,20 @@ fn named(kind: &str, side: Option<Side>, name: &str, value: &str) -> [String; CO
     record
 }
 
+/// A record of one case in one build and engine.
+fn of_kernel(kernels: &Kernels, speed: &Speed) -> [String; COLUMNS.len()] {
+    let name = format!("{} {}", speed.case.kernel.name(), speed.case.shape());
+    let mut record = named("kernel", None, &name, &format!("{:.2}", speed.best_us));
+    record[1] = format!("auricle-{}", speed.runtime.name());
+    record[2] = speed.build.name().to_owned();
+    record[3] = "1".to_owned();
+    record[16] = speed.int8_loop.name().to_owned();
+    record[17] = format!("{:.3}", speed.rate());
+    record[18] = speed.case.unit().to_owned();
+    record[19] = kernels.of_best_tile(speed).map(|share| format!("{share:.3}")).unwrap_or_default();
+    record
+}
+
 /// Fills in the columns from `encode_ms` to `tokens`.
 fn times(record: &mut [String; COLUMNS.len()], ms: [f64; 3], tokens: u64) {
     for (column, ms) in record[7..10].iter_mut().zip(ms) {
@@ -148,6 +181,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::kernels::tests::kernels;
     use crate::report::rows;
     use crate::report::tests::measurements;
 
@@ -163,12 +197,12 @@ mod tests {
         };
         let measurements = measurements();
         let mut bytes = Vec::new();
-        write(&mut bytes, &machine, &measurements, &rows(&measurements)).expect("written");
+        write(&mut bytes, &machine, &measurements, &rows(&measurements), &kernels()).expect("written");
         let text = String::from_utf8(bytes).expect("UTF-8");
         let records: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
         assert_eq!(records[0], COLUMNS);
         // Only the processor's name, which is quoted, has a comma.
-        assert!(text.contains(",processor,\"A, \"\"fast\"\" one\"\n"), "{text}");
+        assert!(text.contains(",processor,\"A, \"\"fast\"\" one\",,,,\n"), "{text}");
         assert!(records.iter().all(|record| record.len() == COLUMNS.len() + usize::from(record[14] == "processor")));
         let of = |kind: &str| records.iter().filter(|record| record[0] == kind).collect::<Vec<_>>();
         assert_eq!(of("version")[0][15], "1.2.3");
@@ -176,5 +210,18 @@ mod tests {
         let median = of("median");
         assert_eq!((median[0][9], median[0][13], median[1][13]), ("250.00", "true", "false"));
         assert_eq!(of("skipped")[0][15], "there is no such engine");
+        assert_eq!(of("skipped")[1][15], "kernels in node/scalar: there is no node");
+        let kernel = of("kernel");
+        assert_eq!(kernel[1][1..4], ["auricle-wasmtime", "relaxed-simd", "1"]);
+        assert_eq!(kernel[1][14..], ["multiply 32 × 288×288", "100.00", "long-dot", "53.084", "Gop/s", "0.500"]);
+        assert_eq!(kernel[2][14..], ["pick 1 × 32768", "8.00", "", "4.096", "Gvalue/s", ""]);
+    }
+
+    #[test]
+    fn what_has_commas_quotes_or_line_breaks_is_quoted_and_nothing_else_is() {
+        let mut csv = Csv(Vec::new());
+        csv.write_record(named("skipped", None, "plain text", "it said:\r\n\"a, b\"")).expect("written");
+        let text = String::from_utf8(csv.0).expect("UTF-8");
+        assert_eq!(text, "skipped,,,,,,,,,,,,,,plain text,\"it said:\r\n\"\"a, b\"\"\",,,,\n");
     }
 }

@@ -12,13 +12,7 @@ use crate::text::words_apart;
 /// Everything that was measured, for people.
 #[must_use]
 pub fn report(machine: &Machine, measurements: &Measurements, rows: &[Row]) -> String {
-    let mut out = format!("{}: {}, {} cores, {}\n", machine.date, machine.processor, machine.cores, machine.system);
-    for (name, version) in &machine.versions {
-        out += &format!("  {name} {version}\n");
-    }
-    for (flavour, bytes) in &machine.component_bytes {
-        out += &format!("  component {flavour}: {bytes} bytes\n");
-    }
+    let mut out = self::machine(machine);
     out += "\nMedians. A ratio below 1 is faster than the peer of its column.\n\n";
     out += &figures(rows);
     out += &texts(measurements);
@@ -31,6 +25,19 @@ pub fn report(machine: &Machine, measurements: &Measurements, rows: &[Row]) -> S
     out += &simd(rows);
     for (side, why) in &measurements.skipped {
         out += &format!("\nskipped: {side}: {why}");
+    }
+    out
+}
+
+/// What it was measured on.
+#[must_use]
+pub fn machine(machine: &Machine) -> String {
+    let mut out = format!("{}: {}, {} cores, {}\n", machine.date, machine.processor, machine.cores, machine.system);
+    for (name, version) in &machine.versions {
+        out += &format!("  {name} {version}\n");
+    }
+    for (flavour, bytes) in &machine.component_bytes {
+        out += &format!("  component {flavour}: {bytes} bytes\n");
     }
     out
 }
@@ -167,7 +174,7 @@ fn optional(value: Option<f64>) -> String {
 }
 
 /// Columns of one width each; the first `left` are names, the others numbers.
-fn aligned(lines: &[Vec<String>], left: usize) -> String {
+pub(super) fn aligned(lines: &[Vec<String>], left: usize) -> String {
     let columns = lines.first().map_or(0, Vec::len);
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..columns).map(width).collect();
