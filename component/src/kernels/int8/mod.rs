@@ -140,10 +140,11 @@ impl Int8Matrix {
             let rows = first..(first + block).min(activations.rows());
             for panel in 0..self.excess.len() {
                 let job = Job { matrix: self, panel, activations, bias, output };
-                if short_sums && self.excess[panel].is_some() {
-                    job.run::<TILE_ROWS, FOUR_GROUPS>(rows.clone(), out);
-                } else {
-                    job.run::<TILE_ROWS_LONG, LONG>(rows.clone(), out);
+                match (self.excess[panel].is_some(), short_sums) {
+                    (true, true) => job.run::<TILE_ROWS, FOUR_GROUPS, FOUR_GROUPS>(rows.clone(), out),
+                    // A row alone is faster with short sums in every engine.
+                    (true, false) => job.run::<TILE_ROWS_LONG, LONG, FOUR_GROUPS>(rows.clone(), out),
+                    (false, _) => job.run::<TILE_ROWS_LONG, LONG, LONG>(rows.clone(), out),
                 }
             }
         }
@@ -186,12 +187,13 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run<const ROWS: usize, const TOGETHER: usize>(&self, rows: Range<usize>, out: &mut [f32]) {
+    /// Tiles of `ROWS` rows that add up `TOGETHER`, and the rows that are left, each `ALONE`.
+    fn run<const ROWS: usize, const TOGETHER: usize, const ALONE: usize>(&self, rows: Range<usize>, out: &mut [f32]) {
         let tiled = rows.start + (rows.end - rows.start) / ROWS * ROWS;
         for vector in (0..PANEL_VECTORS).step_by(TILE_VECTORS) {
             self.tiles::<ROWS, TILE_VECTORS, TOGETHER>(rows.start..tiled, vector, out);
         }
-        self.tiles::<1, PANEL_VECTORS, TOGETHER>(tiled..rows.end, 0, out);
+        self.tiles::<1, PANEL_VECTORS, ALONE>(tiled..rows.end, 0, out);
     }
 
     /// Rows (a multiple of `ROWS`), and some vectors of channels from `vector` on.
