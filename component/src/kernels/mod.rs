@@ -30,4 +30,24 @@ pub(crate) mod testing {
             (0..count).map(|_| self.next()).collect()
         }
     }
+
+    /// Attention by its definition, one query, head and dimension at a time, in f64.
+    pub(crate) fn attention(q: &[f32], k: &[f32], v: &[f32], heads: usize, size: usize) -> Vec<f64> {
+        let channels = heads * size;
+        let mut out = Vec::new();
+        for query in q.chunks_exact(channels) {
+            for channel in 0..channels {
+                let head = channel / size * size;
+                let score = |key: &[f32]| {
+                    let products = (head..head + size).map(|i| f64::from(query[i]) * f64::from(key[i]));
+                    (products.sum::<f64>() / (size as f64).sqrt()).exp()
+                };
+                let weights: Vec<f64> = k.chunks_exact(channels).map(score).collect();
+                let values = v.chunks_exact(channels).map(|value| f64::from(value[channel]));
+                let sum: f64 = weights.iter().zip(values).map(|(weight, value)| weight * value).sum();
+                out.push(sum / weights.iter().sum::<f64>());
+            }
+        }
+        out
+    }
 }
