@@ -71,7 +71,7 @@ const server = createServer(async (request, response) => {
  */
 async function ask(page, message) {
   const answer = await page.evaluate((message) => {
-    const worker = (/** @type {any} */ (window).worker ??= new Worker('/worker.mjs', { type: 'module' }));
+    const worker = (/** @type {any} */ (window).worker ??= new Worker('worker.mjs', { type: 'module' }));
     return new Promise((resolve) => {
       worker.onmessage = (/** @type {MessageEvent} */ { data }) => resolve(data);
       worker.onerror = (/** @type {ErrorEvent} */ { message }) => resolve({ error: message });
