@@ -204,6 +204,10 @@ impl Job<'_> {
         vector: usize,
         out: &mut [f32],
     ) {
+        // A token alone has no whole tile, and whole tiles may leave no row.
+        if rows.is_empty() {
+            return;
+        }
         let Self { matrix, activations, .. } = self;
         let panel = &matrix.panel_bytes(self.panel)[vector * LANES * GROUP..];
         let channel = self.panel * PANEL + vector * LANES;

@@ -2,6 +2,7 @@
 //!
 //! All loops give the same bits, so that the choice changes the time and nothing else.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Int8Matrix, Int8Rows, Output, tile};
@@ -14,6 +15,10 @@ static SHORT_SUMS: AtomicBool = AtomicBool::new(true);
 const PRODUCTS: u32 = 32;
 /// How often [`warm_up`] times them. Engines that compile quickly first and well later do so for what has run this often.
 const WARM_UP_ROUNDS: u32 = 3;
+/// Rows of a timed product.
+const PROBE_ROWS: usize = 8;
+/// Columns and channels of a timed product.
+const PROBE_SIZE: usize = 288;
 
 /// Whether sums are added up in 16 bits first; see [`super::tile`].
 #[must_use]
@@ -26,25 +31,28 @@ pub fn warm_up(clock: fn() -> u64) {
     (0..WARM_UP_ROUNDS).for_each(|_| choose(clock));
 }
 
+/// What the loops are timed on: a small product, as rows and weights. Made once.
+static PROBE: LazyLock<(Int8Rows, Int8Matrix)> = LazyLock::new(|| {
+    let values: Vec<f32> = (0..PROBE_ROWS * PROBE_SIZE).map(|i| (i % 97) as f32).collect();
+    let weights = (0..PROBE_SIZE * PROBE_SIZE).map(|i| (i % 65) as i8 - 32).collect();
+    let rows = Int8Rows::quantize(&values, PROBE_ROWS, PROBE_SIZE, PROBE_SIZE);
+    (rows, Int8Matrix::pack(PROBE_SIZE, PROBE_SIZE, weights, vec![1.0; PROBE_SIZE]))
+});
+
 /// Times each loop on small products, well under a millisecond each, and keeps the faster. `clock` reads nanoseconds, and
 /// decides about nothing but time here.
 ///
 /// To be called again for every utterance: an engine may have compiled the loops anew since.
 pub fn choose(clock: fn() -> u64) {
-    const ROWS: usize = 8;
-    const SIZE: usize = 288;
     if !tile::SHORT_SUMS {
         return;
     }
-    let weights = (0..SIZE * SIZE).map(|i| (i % 65) as i8 - 32).collect();
-    let matrix = Int8Matrix::pack(SIZE, SIZE, weights, vec![1.0; SIZE]);
-    let values: Vec<f32> = (0..ROWS * SIZE).map(|i| (i % 97) as f32).collect();
-    let rows = Int8Rows::quantize(&values, ROWS, SIZE, SIZE);
-    let mut out = vec![0.0; ROWS * SIZE];
+    let (rows, matrix) = &*PROBE;
+    let mut out = [0.0; PROBE_ROWS * PROBE_SIZE];
     let [long, short] = [false, true].map(|short_sums| {
         set_short_sums(short_sums);
         let start = clock();
-        (0..PRODUCTS).for_each(|_| matrix.multiply(&rows, None, Output::Replace, &mut out));
+        (0..PRODUCTS).for_each(|_| matrix.multiply(rows, None, Output::Replace, &mut out));
         clock().saturating_sub(start)
     });
     set_short_sums(short <= long);
