@@ -7,9 +7,10 @@ use std::rc::Rc;
 use candle_core::{Device, Tensor};
 
 use crate::error::Error;
-use crate::family::{Model, ModelTraits, Utterance};
+use crate::family::{Model, ModelTraits, Progress, Transcriber};
 use crate::kernels::int8::Int8Matrix;
 use crate::kernels::testing::Noise;
+use crate::metrics::Meter;
 use crate::moonshine::config::Config;
 use crate::moonshine::decoder::Decoder;
 use crate::options::SessionOptions;
@@ -128,7 +129,17 @@ impl Model for Deaf {
         panic!("it has no text")
     }
 
-    fn begin(self: Rc<Self>, _samples: Vec<f32>, _draft: Vec<u32>) -> Result<Box<dyn Utterance>, Error> {
+    fn transcriber(self: Rc<Self>) -> Box<dyn Transcriber> {
+        Box::new(Self)
+    }
+}
+
+impl Transcriber for Deaf {
+    fn begin(&mut self, _samples: &[f32], _draft: &[u32], _align: bool) -> Result<(), Error> {
+        Err(Error::Internal("it cannot transcribe".into()))
+    }
+
+    fn step(&mut self, _meter: &mut Meter) -> Result<Progress, Error> {
         Err(Error::Internal("it cannot transcribe".into()))
     }
 }

@@ -44,15 +44,8 @@ pub trait Model {
     /// The tokenizer it came with.
     fn tokenizer(&self) -> &Tokenizer;
 
-    /// Begins to transcribe one utterance: mono samples at 16 000 Hz, at most
-    /// [`ModelTraits::longest_segment_samples`] of them. No work is done yet.
-    ///
-    /// `draft` is the tokens that an earlier hypothesis of the same audio had, without start and end; empty for none. It
-    /// changes nothing in the result: the more of it is right, the sooner the result is there.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] where the samples cannot be taken.
-    fn begin(self: Rc<Self>, samples: Vec<f32>, draft: Vec<u32>) -> Result<Box<dyn Utterance>, Error>;
+    /// A transcriber with nothing to do.
+    fn transcriber(self: Rc<Self>) -> Box<dyn Transcriber>;
 }
 
 /// What a family knows of its model without loading it again.
@@ -68,12 +61,28 @@ pub struct ModelTraits {
     pub parameters: u64,
 }
 
-/// One utterance being transcribed, a step at a time.
-pub trait Utterance {
-    /// Does the next piece of work and says whether there is more.
+/// Transcribes one utterance after the other, a step at a time.
+///
+/// It keeps its buffers: an utterance not longer than one before it allocates nothing but the hypothesis it gives.
+pub trait Transcriber {
+    /// Begins an utterance: mono samples at 16 000 Hz, from [`ModelTraits::shortest_segment_samples`] to
+    /// [`ModelTraits::longest_segment_samples`] of them. Whatever was under way is dropped and leaves no trace. No work is
+    /// done yet.
+    ///
+    /// `draft` is the tokens that an earlier hypothesis of the same audio had, without start and end; empty for none. It
+    /// changes nothing in the result: the more of it is right, the sooner the result is there. `align` tells whether the
+    /// times of the tokens are wanted.
     ///
     /// # Errors
-    /// [`Error::Internal`] and [`Error::LimitExceeded`]; the utterance is then lost.
+    /// [`Error::Internal`] where there are too few samples or too many, and [`Error::LimitExceeded`] where memory does not
+    /// suffice. Nothing is under way then.
+    fn begin(&mut self, samples: &[f32], draft: &[u32], align: bool) -> Result<(), Error>;
+
+    /// Does the next piece of work, a bounded one, and says whether there is more.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] and [`Error::LimitExceeded`], the former also where nothing is under way; the utterance is then
+    /// lost.
     fn step(&mut self, meter: &mut Meter) -> Result<Progress, Error>;
 }
 
@@ -82,7 +91,7 @@ pub trait Utterance {
 pub enum Progress {
     /// There is more to do.
     Working,
-    /// It is transcribed; no further step may follow.
+    /// It is transcribed; no further step may follow before another utterance begins.
     Done(Hypothesis),
 }
 

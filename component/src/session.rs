@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::error::{Error, Limit};
-use crate::family::{Model, ModelTraits, Progress, Utterance};
+use crate::family::{Model, ModelTraits, Progress, Transcriber};
 use crate::metrics::{Clock, Meter};
 use crate::options::SessionOptions;
 use crate::segment::{Event, Segment};
@@ -35,7 +35,7 @@ enum State {
     /// `finish` was called.
     Finished,
     /// The utterance is being transcribed.
-    Transcribing(Box<dyn Utterance>),
+    Transcribing,
     /// `EndOfStream` was given.
     Ended,
     /// A step failed.
@@ -45,6 +45,7 @@ enum State {
 /// One stream of audio and its transcript.
 pub struct Session {
     model: Rc<dyn Model>,
+    transcriber: Box<dyn Transcriber>,
     traits: ModelTraits,
     language: Option<String>,
     samples: Vec<f32>,
@@ -72,6 +73,7 @@ impl Session {
             _ => options.language.clone(),
         };
         Ok(Self {
+            transcriber: Rc::clone(&model).transcriber(),
             model,
             traits,
             language,
@@ -177,24 +179,26 @@ impl Session {
     }
 
     fn has_work(&self) -> bool {
-        matches!(self.state, State::Finished | State::Transcribing(_))
+        matches!(self.state, State::Finished | State::Transcribing)
     }
 
     fn step(&mut self) -> Result<(), Error> {
-        match &mut self.state {
+        match self.state {
             State::Finished => {
                 let silent = self.samples.iter().all(|sample| sample.abs() <= SILENCE_PEAK);
                 if silent || self.samples.len() < self.traits.shortest_segment_samples {
                     self.samples.clear();
                     self.end();
                 } else {
+                    // The transcriber has its own copy from here on.
                     let samples = std::mem::take(&mut self.samples);
-                    self.state = State::Transcribing(Rc::clone(&self.model).begin(samples, Vec::new())?);
+                    self.transcriber.begin(&samples, &[], false)?;
+                    self.state = State::Transcribing;
                     self.events.push_back(Event::SpeechStarted(0));
                 }
             }
-            State::Transcribing(utterance) => {
-                if let Progress::Done(hypothesis) = utterance.step(&mut self.meter)? {
+            State::Transcribing => {
+                if let Progress::Done(hypothesis) = self.transcriber.step(&mut self.meter)? {
                     let span = 0..self.pushed_samples;
                     let tokenizer = self.model.tokenizer();
                     let segment = Segment::last(0, span, hypothesis, tokenizer, self.language.clone());

@@ -117,10 +117,11 @@ fn transcribe(model: &Rc<MoonshineModel>, samples: &[f32]) -> Hypothesis {
 
 /// The hypothesis and how many steps the decoder took.
 fn transcribe_with_draft(model: &Rc<MoonshineModel>, samples: &[f32], draft: Vec<u32>) -> (Hypothesis, u64) {
-    let mut utterance = Rc::clone(model).begin(samples.to_vec(), draft).expect("samples are taken");
+    let mut transcriber = Rc::clone(model).transcriber();
+    transcriber.begin(samples, &draft, false).expect("samples are taken");
     let mut meter = Meter::new(|| 0);
     loop {
-        if let Progress::Done(hypothesis) = utterance.step(&mut meter).expect("a step") {
+        if let Progress::Done(hypothesis) = transcriber.step(&mut meter).expect("a step") {
             let decoder = meter.stages().find(|(stage, _)| *stage == Stage::Decoder).expect("the decoder ran");
             return (hypothesis, decoder.1.steps);
         }

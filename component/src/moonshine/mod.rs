@@ -11,7 +11,7 @@ mod utterance;
 use std::rc::Rc;
 
 use crate::error::Error;
-use crate::family::{Family, Model, ModelTraits, Plan, Utterance};
+use crate::family::{Family, Model, ModelTraits, Plan, Transcriber};
 use crate::gguf::Metadata;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{TensorSpec, Weights};
@@ -20,7 +20,7 @@ use config::{CONV1_STRIDE, CONV2_STRIDE, CONV3_STRIDE, Config, shortest_utteranc
 use decoder::Decoder;
 use encoder::Encoder;
 use frontend::FrontEnd;
-use utterance::MoonshineUtterance;
+use utterance::MoonshineTranscriber;
 
 /// The family.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ impl Model for MoonshineModel {
         &self.tokenizer
     }
 
-    fn begin(self: Rc<Self>, samples: Vec<f32>, draft: Vec<u32>) -> Result<Box<dyn Utterance>, Error> {
-        Ok(Box::new(MoonshineUtterance::new(self, samples, draft)))
+    fn transcriber(self: Rc<Self>) -> Box<dyn Transcriber> {
+        Box::new(MoonshineTranscriber::new(self))
     }
 }

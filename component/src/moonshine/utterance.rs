@@ -6,13 +6,13 @@ use super::MoonshineModel;
 use super::decoder::{Decoder, DecoderState};
 use super::encoder::EncoderState;
 use crate::error::Error;
-use crate::family::{Hypothesis, Progress, Token, Utterance};
+use crate::family::{Hypothesis, Progress, Token, Transcriber};
 use crate::kernels::int8::variant;
 use crate::metrics::{Meter, Stage};
 
-/// An utterance being transcribed.
+/// Transcribes utterances.
 #[derive(Debug)]
-pub(super) struct MoonshineUtterance {
+pub(super) struct MoonshineTranscriber {
     model: Rc<MoonshineModel>,
     max_tokens: usize,
     draft: Vec<u32>,
@@ -42,15 +42,21 @@ struct Decoding {
     hypothesis: Hypothesis,
 }
 
-impl MoonshineUtterance {
-    /// Nothing done yet. `draft` is what the text is expected to be.
-    pub(super) fn new(model: Rc<MoonshineModel>, samples: Vec<f32>, draft: Vec<u32>) -> Self {
-        let max_tokens = model.config.max_tokens(samples.len());
-        Self { model, max_tokens, draft, work: Work::FrontEnd(samples) }
+impl MoonshineTranscriber {
+    /// Nothing to do yet.
+    pub(super) fn new(model: Rc<MoonshineModel>) -> Self {
+        Self { model, max_tokens: 0, draft: Vec::new(), work: Work::Finished }
     }
 }
 
-impl Utterance for MoonshineUtterance {
+impl Transcriber for MoonshineTranscriber {
+    fn begin(&mut self, samples: &[f32], draft: &[u32], _align: bool) -> Result<(), Error> {
+        self.max_tokens = self.model.config.max_tokens(samples.len());
+        self.draft = draft.to_vec();
+        self.work = Work::FrontEnd(samples.to_vec());
+        Ok(())
+    }
+
     fn step(&mut self, meter: &mut Meter) -> Result<Progress, Error> {
         let MoonshineModel { front_end, encoder, decoder, tokenizer, .. } = &*self.model;
         self.work = match std::mem::replace(&mut self.work, Work::Finished) {
@@ -81,7 +87,7 @@ impl Utterance for MoonshineUtterance {
                 Some(hypothesis) => return Ok(Progress::Done(hypothesis)),
                 None => Work::Decoder(decoding),
             },
-            Work::Finished => return Err(Error::Internal("a step after the last one".into())),
+            Work::Finished => return Err(Error::Internal("a step where nothing is under way".into())),
         };
         Ok(Progress::Working)
     }

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use auricle_component::error::Error;
-use auricle_component::family::{Family, Model, ModelTraits, Plan, Utterance};
+use auricle_component::family::{Family, Model, ModelTraits, Plan, Progress, Transcriber};
 use auricle_component::gguf::Metadata;
+use auricle_component::metrics::Meter;
 use auricle_component::tokenizer::Tokenizer;
 use auricle_component::weights::{TensorKind, TensorSpec, Weights};
 
@@ -90,7 +91,20 @@ impl Model for TinyModel {
         &self.tokenizer
     }
 
-    fn begin(self: Rc<Self>, _samples: Vec<f32>, _draft: Vec<u32>) -> Result<Box<dyn Utterance>, Error> {
+    fn transcriber(self: Rc<Self>) -> Box<dyn Transcriber> {
+        Box::new(Deaf)
+    }
+}
+
+/// Takes no utterance.
+struct Deaf;
+
+impl Transcriber for Deaf {
+    fn begin(&mut self, _samples: &[f32], _draft: &[u32], _align: bool) -> Result<(), Error> {
+        Err(Error::Internal("it cannot transcribe".into()))
+    }
+
+    fn step(&mut self, _meter: &mut Meter) -> Result<Progress, Error> {
         Err(Error::Internal("it cannot transcribe".into()))
     }
 }
