@@ -146,8 +146,8 @@ impl Transcriber for Deaf {
 
 #[test]
 fn pushing_audio_allocates_nothing_after_the_first_block() {
-    let options = SessionOptions::default();
-    let mut session = Session::open(Rc::new(Deaf), &["en".into()], &options, || 0).expect("a session");
+    let options = SessionOptions::suitable(480_000);
+    let mut session = Session::open(Rc::new(Deaf), &["en".into()], None, &options, || 0).expect("a session");
     session.push_audio(&[0.1; 160]).expect("room");
     for block in 1..3000 {
         assert_eq!(calls(|| session.push_audio(&[0.1; 160]).expect("room")), 0, "block {block}");

@@ -3,7 +3,7 @@
 //! ```text
 //! model bytes ─► gguf ─► loader ─► weights ─┐
 //!                                           ▼
-//! samples ─► session ─► moonshine::{frontend ─► encoder ─► decoder} ─► greedy ─► segment ─► events
+//! samples ─► session ─► vad ─► endpoint ─► moonshine::{frontend ─► encoder ─► decoder} ─► greedy ─► guards ─► segment ─► events
 //! ```
 //!
 //! `family` is the seam between what every model has and what one family is; `kernels` and `nn` know no model; `bindings`
@@ -12,10 +12,12 @@
 #[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code)] // What wit-bindgen generates: pointers and lengths of the canonical ABI.
 mod bindings;
+mod endpoint;
 pub mod error;
 pub mod family;
 pub mod gguf;
 pub mod greedy;
+pub mod guards;
 pub mod kernels;
 pub mod loader;
 pub mod metrics;
@@ -25,6 +27,7 @@ pub mod options;
 pub mod segment;
 pub mod session;
 pub mod tokenizer;
+pub mod vad;
 pub mod weights;
 
 #[cfg(test)]

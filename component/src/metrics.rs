@@ -3,6 +3,8 @@
 /// A part of the pipeline, in pipeline order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// Finding speech.
+    VoiceActivity,
     /// Samples to frames.
     FrontEnd,
     /// Frames to encoder states.
@@ -15,7 +17,8 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in pipeline order.
-    pub const ALL: [Self; 4] = [Self::FrontEnd, Self::Encoder, Self::CrossAttention, Self::Decoder];
+    pub const ALL: [Self; 5] =
+        [Self::VoiceActivity, Self::FrontEnd, Self::Encoder, Self::CrossAttention, Self::Decoder];
 }
 
 /// What one stage has cost.
@@ -57,11 +60,17 @@ impl Meter {
     pub fn measure<T>(&mut self, stage: Stage, multiply_adds: u64, work: impl FnOnce() -> T) -> T {
         let before = (self.clock)();
         let result = work();
+        let elapsed_ns = (self.clock)().saturating_sub(before);
+        self.book(stage, multiply_adds, elapsed_ns);
+        result
+    }
+
+    /// Books a step of work that was measured elsewhere.
+    pub fn book(&mut self, stage: Stage, multiply_adds: u64, elapsed_ns: u64) {
         let cost = &mut self.costs[stage as usize];
-        cost.elapsed_ns += (self.clock)().saturating_sub(before);
+        cost.elapsed_ns += elapsed_ns;
         cost.multiply_adds += multiply_adds;
         cost.steps += 1;
-        result
     }
 
     /// Books a decoded token.
