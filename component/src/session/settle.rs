@@ -1,54 +1,64 @@
-//! Which words of a segment under way are settled: those that hypotheses after one another agree on.
+//! Which words of a segment under way are settled: those that hypotheses after one another agree on, with confidence.
 //!
-//! The rule is LocalAgreement (Liu, Spanakis, Niehues: "Low-Latency Sequence-to-Sequence Speech Recognition and
-//! Translation by Partial Hypothesis Selection", 2020), with the newest words held back: what a model makes of audio that
-//! ends within a word is often another word.
+//! LocalAgreement (Liu, Spanakis, Niehues: "Low-Latency Sequence-to-Sequence Speech Recognition and Translation by Partial
+//! Hypothesis Selection", 2020) settles what two hypotheses agree on. With a model that hears each hypothesis anew, a tenth
+//! of such words were still different in the final (measured on 94 segments, clean and with noise). So a word needs more
+//! agreement the less sure the model is of it: each hypothesis in a row that has the word, after the same words, adds the
+//! square of its confidence, and the sum has to reach a threshold. Of the thresholds and exponents that were tried, this
+//! one left 0.6 % changed, with the most words settled.
 
 use crate::segment::Word;
 
-/// So many hypotheses in a row have to agree on a word.
-const AGREEING: usize = 2;
-/// The last words of a hypothesis, which more audio may still change.
-const HELD_BACK: usize = 2;
+/// What agreeing hypotheses have to add up to: three and a bit that are certain, or thirteen that are half sure.
+const SETTLED_EVIDENCE: f32 = 3.1;
+/// The last words of a hypothesis do not count: what a model makes of audio that ends within a word is often another word.
+const HELD_BACK: usize = 1;
 
 /// The settled words of a segment under way.
 #[derive(Debug, Default)]
 pub(super) struct Settling {
     settled: Vec<Word>,
-    /// The latest hypotheses, oldest first: at most one fewer than have to agree.
-    earlier: Vec<Vec<String>>,
+    /// The words of the latest hypothesis, and what speaks for each.
+    latest: Vec<(String, f32)>,
 }
 
 impl Settling {
     /// Forgets everything, for another segment.
     pub(super) fn clear(&mut self) {
         self.settled.clear();
-        self.earlier.clear();
+        self.latest.clear();
     }
 
     /// Takes the words of the next hypothesis. Gives the words to show, the first of which are settled, and how many are.
     ///
     /// Settled words stay as they are: where the hypothesis has others in their place, it is shown from where those end.
     pub(super) fn partial(&mut self, words: Vec<Word>) -> (Vec<Word>, usize) {
-        let texts: Vec<String> = words.iter().map(|word| word.text.clone()).collect();
-        let tail = after_settled(&self.settled, &words);
-        let agrees = self.settled.iter().zip(&words).all(|(settled, word)| settled.text == word.text);
-        let mut shown: Vec<Word> = self.settled.clone();
-        shown.extend_from_slice(&words[tail..]);
-        if agrees && self.earlier.len() + 1 == AGREEING {
-            let agreed = self.earlier.iter().map(|earlier| common(earlier, &texts)).min().unwrap_or(0);
-            let agreed = agreed.min(texts.len().saturating_sub(HELD_BACK));
-            if agreed > self.settled.len() {
-                self.settled.clone_from(&words[..agreed].to_vec());
-                shown = words;
+        self.weigh(&words);
+        let agrees = words.len() >= self.settled.len() && !self.differs(&words);
+        let settled = self.latest.iter().take_while(|(_, evidence)| *evidence >= SETTLED_EVIDENCE).count();
+        if agrees {
+            if settled > self.settled.len() {
+                self.settled = words[..settled].to_vec();
+            }
+            return (words, self.settled.len());
+        }
+        let mut shown = self.settled.clone();
+        shown.extend_from_slice(&words[after_settled(&self.settled, &words)..]);
+        (shown, self.settled.len())
+    }
+
+    /// Adds what a hypothesis says for its words to what those before it said, as far as they agree.
+    fn weigh(&mut self, words: &[Word]) {
+        let counted = words.len().saturating_sub(HELD_BACK);
+        let alike = self.latest.iter().zip(words).take_while(|((text, _), word)| *text == word.text).count();
+        self.latest.truncate(alike);
+        for (i, word) in words.iter().enumerate() {
+            let evidence = if i < counted { word.confidence * word.confidence } else { 0.0 };
+            match self.latest.get_mut(i) {
+                Some((_, sum)) => *sum += evidence,
+                None => self.latest.push((word.text.clone(), evidence)),
             }
         }
-        if self.earlier.len() + 1 == AGREEING {
-            self.earlier.remove(0);
-        }
-        self.earlier.push(texts);
-        let settled = self.settled.len();
-        (shown, settled)
     }
 
     /// Whether the final words differ from what was called settled.
@@ -56,11 +66,6 @@ impl Settling {
         self.settled.len() > words.len()
             || self.settled.iter().zip(words).any(|(settled, word)| settled.text != word.text)
     }
-}
-
-/// How many words two hypotheses begin with alike.
-fn common(a: &[String], b: &[String]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 /// The index of the first of `words` that comes after what is settled: where the words before it are most like the settled
@@ -85,40 +90,51 @@ mod tests {
     use super::Settling;
     use crate::segment::Word;
 
-    fn words(text: &str) -> Vec<Word> {
-        text.split(' ')
-            .filter(|word| !word.is_empty())
-            .map(|word| Word { text: word.into(), span: None, confidence: 1.0 })
-            .collect()
+    fn words(text: &str, confidence: f32) -> Vec<Word> {
+        let words = text.split(' ').filter(|word| !word.is_empty());
+        words.map(|word| Word { text: word.into(), span: None, confidence }).collect()
     }
 
     /// What is shown, with a bar after the settled words.
-    fn shown(settling: &mut Settling, text: &str) -> String {
-        let (words, settled) = settling.partial(words(text));
+    fn shown(settling: &mut Settling, text: &str, confidence: f32) -> String {
+        let (words, settled) = settling.partial(words(text, confidence));
         let texts: Vec<_> = words.iter().map(|word| word.text.as_str()).collect();
         format!("{}|{}", texts[..settled].join(" "), texts[settled..].join(" "))
     }
 
     #[test]
-    fn words_settle_when_two_hypotheses_agree_on_them_but_for_the_last_two() {
+    fn words_settle_when_hypotheses_in_a_row_agree_on_them_but_for_the_last() {
         let mut settling = Settling::default();
-        assert_eq!(shown(&mut settling, "a b c"), "|a b c");
-        assert_eq!(shown(&mut settling, "a b c d"), "a b|c d");
-        assert_eq!(shown(&mut settling, "a b c x e f"), "a b c|x e f");
-        assert!(!settling.differs(&words("a b c y")));
+        assert_eq!(shown(&mut settling, "a b c", 1.0), "|a b c");
+        assert_eq!(shown(&mut settling, "a b c d", 1.0), "|a b c d");
+        assert_eq!(shown(&mut settling, "a b x d e", 1.0), "|a b x d e");
+        assert_eq!(shown(&mut settling, "a b x d e", 1.0), "a b|x d e");
+        assert_eq!(shown(&mut settling, "a b x", 1.0), "a b|x");
+        assert!(!settling.differs(&words("a b c y", 1.0)));
         settling.clear();
-        assert_eq!(shown(&mut settling, "z y"), "|z y");
+        assert_eq!(shown(&mut settling, "z y", 1.0), "|z y");
+    }
+
+    #[test]
+    fn words_that_the_model_is_less_sure_of_settle_later() {
+        let mut settling = Settling::default();
+        for _ in 0..12 {
+            assert_eq!(shown(&mut settling, "a b", 0.5), "|a b");
+        }
+        assert_eq!(shown(&mut settling, "a b", 0.5), "a|b");
     }
 
     #[test]
     fn settled_words_stay_where_a_hypothesis_has_others() {
         let mut settling = Settling::default();
-        shown(&mut settling, "I am going to the big store");
-        assert_eq!(shown(&mut settling, "I am going to the big store"), "I am going to the|big store");
-        assert_eq!(shown(&mut settling, "I'm going to the big store now"), "I am going to the|big store now");
-        assert_eq!(shown(&mut settling, "I'm going"), "I am going to the|");
-        assert_eq!(shown(&mut settling, ""), "I am going to the|");
-        assert!(settling.differs(&words("I'm going to the big store")));
-        assert!(settling.differs(&words("I am going")));
+        for _ in 0..4 {
+            shown(&mut settling, "I am going to the big store", 1.0);
+        }
+        assert_eq!(shown(&mut settling, "I am going to the big store", 1.0), "I am going to the big|store");
+        assert_eq!(shown(&mut settling, "I'm going to the big store now", 1.0), "I am going to the big|store now");
+        assert_eq!(shown(&mut settling, "I'm going", 1.0), "I am going to the big|");
+        assert_eq!(shown(&mut settling, "", 1.0), "I am going to the big|");
+        assert!(settling.differs(&words("I'm going to the big store", 1.0)));
+        assert!(settling.differs(&words("I am going", 1.0)));
     }
 }
