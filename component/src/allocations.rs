@@ -11,6 +11,7 @@ use crate::family::{Model, ModelTraits, Progress, Transcriber};
 use crate::kernels::int8::Int8Matrix;
 use crate::kernels::testing::Noise;
 use crate::metrics::Meter;
+use crate::moonshine::budget::Budget;
 use crate::moonshine::config::Config;
 use crate::moonshine::decoder::Decoder;
 use crate::options::SessionOptions;
@@ -96,7 +97,10 @@ fn a_decoding_step_allocates_nothing_once_warm() {
     let config = config();
     let decoder = Decoder::new(&config, &mut weights(&config)).expect("all weights");
     let encoded = Noise::new(2).take(33 * config.width);
-    let mut state = decoder.begin(&encoded, 40).expect("shapes fit");
+    let mut state = decoder.state();
+    decoder.make_room(33, 40, &mut state);
+    let mut room = vec![0.0; 2 * encoded.len()];
+    assert!(decoder.prepare(&encoded, &mut room, &mut state, &mut Budget::default()).expect("shapes fit"));
     let mut next = Vec::with_capacity(8);
     let mut step = |tokens: &[u32]| {
         next.clear();

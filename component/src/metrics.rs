@@ -56,19 +56,12 @@ impl Meter {
         self.clock
     }
 
-    /// Does a step of work and books its time and its multiply-accumulate operations to a stage.
-    pub fn measure<T>(&mut self, stage: Stage, multiply_adds: u64, work: impl FnOnce() -> T) -> T {
+    /// Does a step of work, which tells its multiply-accumulate operations, and books them and its time to a stage.
+    pub fn measure<T>(&mut self, stage: Stage, work: impl FnOnce() -> (u64, T)) -> T {
         let before = (self.clock)();
-        let result = work();
-        let elapsed_ns = (self.clock)().saturating_sub(before);
-        self.book(stage, multiply_adds, elapsed_ns);
-        result
-    }
-
-    /// Books a step of work that was measured elsewhere.
-    pub fn book(&mut self, stage: Stage, multiply_adds: u64, elapsed_ns: u64) {
+        let (multiply_adds, result) = work();
         let cost = &mut self.costs[stage as usize];
-        cost.elapsed_ns += elapsed_ns;
+        cost.elapsed_ns += (self.clock)().saturating_sub(before);
         cost.multiply_adds += multiply_adds;
         cost.steps += 1;
     }

@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod attention;
+pub mod filter;
 pub mod int8;
 pub(crate) mod lanes;
 pub mod norm;

@@ -338,19 +338,19 @@ impl Session {
 
     /// Listens to some hops, up to the first that ends a segment: its final comes first.
     fn listen(&mut self) -> Result<(), Error> {
-        let start = (self.meter.clock())();
-        let mut turn = Turn::Nothing;
-        for _ in 0..HOPS_PER_STEP {
-            let position = self.listener.position();
-            let next = position + HOP_SAMPLES as u64;
-            if next > self.audio.end() || turn != Turn::Nothing {
-                break;
+        let Self { listener, audio, meter, .. } = self;
+        let turn = meter.measure(Stage::VoiceActivity, || {
+            let mut turn = Turn::Nothing;
+            let mut hops = 0;
+            while hops < HOPS_PER_STEP && turn == Turn::Nothing {
+                let position = listener.position();
+                let next = position + HOP_SAMPLES as u64;
+                let Some(Ok(hop)) = (next <= audio.end()).then(|| audio.samples(position..next).try_into()) else { break };
+                turn = listener.hear(hop);
+                hops += 1;
             }
-            if let Ok(hop) = self.audio.samples(position..next).try_into() {
-                turn = self.listener.hear(hop);
-            }
-        }
-        self.meter.book(Stage::VoiceActivity, 0, (self.meter.clock())().saturating_sub(start));
+            (hops as u64 * listener.multiply_adds(), turn)
+        });
         let done = self.turn(turn);
         self.audio.forget_before(self.listener.needed_from());
         self.drop_what_is_in_vain();
