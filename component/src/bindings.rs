@@ -47,7 +47,7 @@ impl Guest for Engine {
     fn load_model(loader: ModelLoader) -> Result<Model, wit::Error> {
         let LoaderResource { loader, elapsed_ns } = loader.into_inner();
         let started = monotonic_clock::now();
-        let Loaded { model, card, file_bytes } = loader.into_inner().finish()?;
+        let Loaded { model, card, file_bytes, .. } = loader.into_inner().finish()?;
         variant::warm_up(monotonic_clock::now);
         let load = wit::LoadMetrics {
             file_bytes,

@@ -6,8 +6,8 @@
 //! samples ─► session ─► moonshine::{frontend ─► encoder ─► decoder} ─► greedy ─► segment ─► events
 //! ```
 //!
-//! `family` is the seam between what every model has and what one family is; `kernels` and `nn` know no model; `bindings`
-//! alone knows the contract.
+//! `family` is the seam between what every model has and what one family is; `kernels` and `nn` know no model; `vad` tells
+//! speech from silence; `bindings` alone knows the contract.
 
 #[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code)] // What wit-bindgen generates: pointers and lengths of the canonical ABI.
@@ -25,6 +25,7 @@ pub mod options;
 pub mod segment;
 pub mod session;
 pub mod tokenizer;
+pub mod vad;
 pub mod weights;
 
 #[cfg(test)]

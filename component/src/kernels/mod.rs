@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod attention;
+pub(crate) mod float;
 pub mod int8;
 pub(crate) mod lanes;
 pub mod norm;
