@@ -17,6 +17,8 @@ use crate::moonshine::decoder::Decoder;
 use crate::options::SessionOptions;
 use crate::session::Session;
 use crate::tokenizer::Tokenizer;
+use crate::vad::HOP_SAMPLES;
+use crate::vad::silero;
 use crate::weights::{Matrix, TensorKind, Weights};
 
 struct Counting;
@@ -156,4 +158,14 @@ fn pushing_audio_allocates_nothing_after_the_first_block() {
     for block in 1..3000 {
         assert_eq!(calls(|| session.push_audio(&[0.1; 160]).expect("room")), 0, "block {block}");
     }
+}
+
+#[test]
+fn hearing_a_hop_allocates_nothing() {
+    let mut detector = silero::tests::detector();
+    let hop = [0.1; HOP_SAMPLES];
+    for index in 0..3 {
+        assert_eq!(calls(|| assert!(detector.process(&hop) > 0.0)), 0, "hop {index}");
+    }
+    assert_eq!(calls(|| detector.reset()), 0);
 }

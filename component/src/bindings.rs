@@ -21,6 +21,7 @@ use crate::metrics::{self, Stage};
 use crate::options::{Endpointing, Partials, SessionOptions, Task, VocabularyPhrase, VoiceActivity};
 use crate::segment::{Event, Segment, SegmentEnd};
 use crate::session;
+use crate::vad::silero::Silero;
 
 struct Engine;
 
@@ -49,7 +50,7 @@ impl Guest for Engine {
     fn load_model(loader: ModelLoader) -> Result<Model, wit::Error> {
         let LoaderResource { loader, elapsed_ns } = loader.into_inner();
         let started = monotonic_clock::now();
-        let Loaded { model, card, file_bytes } = loader.into_inner().finish()?;
+        let Loaded { model, voice_activity, card, file_bytes } = loader.into_inner().finish()?;
         variant::warm_up(monotonic_clock::now);
         let load = wit::LoadMetrics {
             file_bytes,
@@ -69,7 +70,7 @@ impl Guest for Engine {
             frame_hop_samples: traits.frame_hop_samples as u32,
             features: wit::ModelFeatures::PARTIALS | wit::ModelFeatures::ENDPOINTING,
         };
-        Ok(Model::new(ModelResource { model, info, load }))
+        Ok(Model::new(ModelResource { model, voice_activity, info, load }))
     }
 }
 
@@ -97,6 +98,7 @@ impl GuestModelLoader for LoaderResource {
 
 struct ModelResource {
     model: Rc<dyn crate::family::Model>,
+    voice_activity: Option<Rc<Silero>>,
     info: wit::ModelInfo,
     load: wit::LoadMetrics,
 }
@@ -122,7 +124,8 @@ impl GuestSession for SessionResource {
         let resource = model.get::<ModelResource>();
         let model = Rc::clone(&resource.model);
         let (languages, options) = (&resource.info.languages, options.into());
-        let session = session::Session::open(model, languages, None, &options, monotonic_clock::now)?;
+        let network = resource.voice_activity.clone();
+        let session = session::Session::open(model, languages, network, &options, monotonic_clock::now)?;
         Ok(Session::new(Self(RefCell::new(session))))
     }
 

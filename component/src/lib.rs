@@ -6,8 +6,8 @@
 //! samples ─► session ─► vad ─► endpoint ─► moonshine::{frontend ─► encoder ─► decoder} ─► greedy ─► guards ─► segment ─► events
 //! ```
 //!
-//! `family` is the seam between what every model has and what one family is; `kernels` and `nn` know no model; `bindings`
-//! alone knows the contract.
+//! `family` is the seam between what every model has and what one family is; `kernels` and `nn` know no model; `vad` tells
+//! speech from silence; `bindings` alone knows the contract.
 
 #[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code)] // What wit-bindgen generates: pointers and lengths of the canonical ABI.

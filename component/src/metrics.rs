@@ -64,6 +64,7 @@ impl Meter {
         cost.elapsed_ns += (self.clock)().saturating_sub(before);
         cost.multiply_adds += multiply_adds;
         cost.steps += 1;
+        result
     }
 
     /// Books a decoded token.

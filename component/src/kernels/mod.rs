@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod attention;
 pub mod filter;
+pub(crate) mod float;
 pub mod int8;
 pub(crate) mod lanes;
 pub mod norm;

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use crate::endpoint::{Ended, Endpointer, Turn};
 use crate::options::Endpointing;
 use crate::segment::SegmentEnd;
-use crate::vad::{Detector, HOP_SAMPLES, Silero};
+use crate::vad::silero::Silero;
+use crate::vad::{Detector, HOP_SAMPLES};
 
 /// Audio that never passes ±4 steps of 16-bit audio (−78 dB) is silence, dither included: no microphone's speech is so
 /// faint, and a model that is made to write writes something even for silence.

@@ -28,7 +28,8 @@ use crate::guards;
 use crate::metrics::{Clock, Meter, Stage};
 use crate::options::SessionOptions;
 use crate::segment::Event;
-use crate::vad::{HOP_SAMPLES, Silero};
+use crate::vad::HOP_SAMPLES;
+use crate::vad::silero::Silero;
 use audio::AudioBuffer;
 use listener::Listener;
 use pace::Pace;
@@ -345,11 +346,13 @@ impl Session {
             while hops < HOPS_PER_STEP && turn == Turn::Nothing {
                 let position = listener.position();
                 let next = position + HOP_SAMPLES as u64;
-                let Some(Ok(hop)) = (next <= audio.end()).then(|| audio.samples(position..next).try_into()) else { break };
+                let Some(Ok(hop)) = (next <= audio.end()).then(|| audio.samples(position..next).try_into()) else {
+                    break;
+                };
                 turn = listener.hear(hop);
                 hops += 1;
             }
-            (hops as u64 * listener.multiply_adds(), turn)
+            (0, turn)
         });
         let done = self.turn(turn);
         self.audio.forget_before(self.listener.needed_from());
