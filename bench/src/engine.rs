@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use auricle::types::{Event, Metrics, Stage};
+use auricle::types::{Event, Metrics, Partials, SessionOptions, Stage};
 use auricle::{CacheFolder, Engine, Flavour, Model, Session};
 use clap::{Args, ValueEnum};
 
