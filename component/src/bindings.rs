@@ -201,6 +201,7 @@ impl From<Stage> for wit::Stage {
             Stage::Encoder => Self::Encoder,
             Stage::CrossAttention => Self::CrossAttention,
             Stage::Decoder => Self::Decoder,
+            Stage::Alignment => Self::Alignment,
         }
     }
 }

@@ -45,7 +45,7 @@ impl Segment {
         tokenizer: &Tokenizer,
         language: Option<String>,
     ) -> Self {
-        let Hypothesis { tokens, hit_token_rate } = hypothesis;
+        let Hypothesis { tokens, hit_token_rate, .. } = hypothesis;
         let ids: Vec<u32> = tokens.iter().map(|token| token.id).collect();
         let words = tokenizer
             .words(&ids)
