@@ -106,7 +106,8 @@ fn two_hundred_random_cuts_of_a_stream_give_the_same_finals_times_and_scores() {
 fn of_a_hundred_settled_words_ninety_nine_are_so_in_the_final() {
     let (Some(audio), Some(model)) = (shared_path("audio"), model(Flavour::RelaxedSimd)) else { return };
     let mut session = model.session(&options(&model, Partials::Eager)).expect("a session");
-    let mut recordings: Vec<_> = std::fs::read_dir(audio).expect("a folder").map(|entry| entry.expect("it").path()).collect();
+    let mut recordings: Vec<_> =
+        std::fs::read_dir(audio).expect("a folder").map(|entry| entry.expect("it").path()).collect();
     recordings.retain(|path| path.extension().is_some_and(|extension| extension == "wav"));
     recordings.sort();
     recordings.extend(["beckett.wav", "two_cities.wav"].into_iter().filter_map(sample_path));
@@ -134,7 +135,9 @@ fn of_a_hundred_settled_words_ninety_nine_are_so_in_the_final() {
         }
     }
     let percent = 100.0 * f64::from(unchanged as u32) / f64::from(settled.max(1) as u32);
-    println!("{partials} partials; {settled} of {words} words were settled before their final; {percent:.2} % unchanged in it");
+    println!(
+        "{partials} partials; {settled} of {words} words were settled before their final; {percent:.2} % unchanged in it"
+    );
     assert!(settled >= words / 10, "{settled} of {words} words were settled before their final");
     assert!(percent >= 99.0, "{percent:.2} % of {settled}");
 }

@@ -2,6 +2,7 @@
 //!
 //! The order of operations follows `transformers`' `modeling_moonshine.py`; weights and names are in `MODEL-FORMAT.md`.
 
+pub mod alignment;
 pub mod budget;
 pub mod config;
 pub mod decoder;

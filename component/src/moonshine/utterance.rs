@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::MoonshineModel;
+use super::alignment::Alignment;
 use super::budget::Budget;
 use super::config::{SAMPLE_RATE_HZ, shortest_utterance_samples};
 use super::decoder::{Decoder, DecoderState};
@@ -23,11 +24,16 @@ pub(super) struct MoonshineTranscriber {
     work: Work,
     /// The longest utterance that there is room for, in samples.
     room_samples: usize,
+    /// Samples of the utterance.
+    samples: usize,
     /// What one piece of work leaves to the next: samples first, encoder states in the end.
     values: Vec<f32>,
     front_end: FrontEndState,
     encoder: EncoderState,
     decoding: Decoding,
+    /// Whether the times of tokens are wanted.
+    align: bool,
+    alignment: Alignment,
 }
 
 /// What the next step works on.
@@ -38,6 +44,7 @@ enum Work {
     Encoder,
     CrossAttention,
     Decoder,
+    Alignment,
 }
 
 /// Greedy decoding.
@@ -61,10 +68,13 @@ impl MoonshineTranscriber {
         Self {
             work: Work::Nothing,
             room_samples: 0,
+            samples: 0,
             values: Vec::new(),
             front_end: FrontEndState::default(),
             encoder: model.encoder.state(),
             decoding: Decoding::new(&model.decoder),
+            align: false,
+            alignment: Alignment::default(),
             model,
         }
     }
@@ -95,10 +105,22 @@ impl MoonshineTranscriber {
         self.room_samples = samples;
         Ok(())
     }
+
+    /// Makes room for the times of tokens, as many as there is room for otherwise, if they are wanted.
+    fn make_room_to_align(&mut self, wanted: bool) {
+        self.align = wanted;
+        self.alignment.begin();
+        let tokens = if wanted { self.model.config.max_tokens(self.room_samples) } else { 0 };
+        // The start token asks as well.
+        self.decoding.state.keep_queries(if wanted { tokens + 1 } else { 0 });
+        if wanted {
+            self.alignment.make_room(self.model.front_end.frames(self.room_samples), tokens);
+        }
+    }
 }
 
 impl Transcriber for MoonshineTranscriber {
-    fn begin(&mut self, samples: &[f32], draft: &[u32], _align: bool) -> Result<(), Error> {
+    fn begin(&mut self, samples: &[f32], draft: &[u32], align: bool) -> Result<(), Error> {
         self.work = Work::Nothing;
         let model = Rc::clone(&self.model);
         let config = &model.config;
@@ -107,14 +129,16 @@ impl Transcriber for MoonshineTranscriber {
             return Err(Error::Internal(format!("{} samples do not make an utterance", samples.len())));
         }
         self.make_room(samples.len())?;
+        self.make_room_to_align(align);
         model.front_end.begin(samples, &mut self.front_end, &mut self.values);
         self.decoding.begin(&model.decoder, model.tokenizer.bos(), draft, config.max_tokens(samples.len()));
+        self.samples = samples.len();
         self.work = Work::FrontEnd;
         Ok(())
     }
 
     fn step(&mut self, meter: &mut Meter) -> Result<Progress, Error> {
-        let Self { values, front_end, encoder, decoding, .. } = self;
+        let Self { values, front_end, encoder, decoding, alignment, align, .. } = self;
         let model = &*self.model;
         let work = std::mem::replace(&mut self.work, Work::Nothing);
         self.work = match work {
@@ -141,9 +165,22 @@ impl Transcriber for MoonshineTranscriber {
                 })?;
                 if done { Work::Decoder } else { work }
             }
-            Work::Decoder => {
-                if decoding.step(&model.decoder, model.tokenizer.eos(), meter)? {
-                    return Ok(Progress::Done(decoding.hypothesis.clone()));
+            Work::Decoder => match decoding.step(&model.decoder, model.tokenizer.eos(), meter)? {
+                true if *align => Work::Alignment,
+                true => return Ok(Progress::Done(decoding.hypothesis.clone())),
+                false => work,
+            },
+            Work::Alignment => {
+                let Decoding { state, hypothesis, .. } = decoding;
+                let done = advance(meter, Stage::Alignment, |budget| {
+                    let done = alignment.advance(hypothesis.tokens.len(), state, budget);
+                    if done {
+                        hypothesis.token_spans = alignment.token_spans(self.samples);
+                    }
+                    Ok(done)
+                })?;
+                if done {
+                    return Ok(Progress::Done(hypothesis.clone()));
                 }
                 work
             }
@@ -187,6 +224,7 @@ impl Decoding {
         self.expected.extend_from_slice(draft);
         self.read = 0;
         self.hypothesis.tokens.clear();
+        self.hypothesis.token_spans.clear();
         self.hypothesis.hit_token_rate = false;
     }
 
