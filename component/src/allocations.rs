@@ -15,6 +15,7 @@ use crate::moonshine::decoder::Decoder;
 use crate::options::SessionOptions;
 use crate::session::Session;
 use crate::tokenizer::Tokenizer;
+use crate::vad::energy::EnergyDetector;
 use crate::weights::{Matrix, TensorKind, Weights};
 
 struct Counting;
@@ -141,4 +142,15 @@ fn pushing_audio_allocates_nothing_after_the_first_block() {
     for block in 1..3000 {
         assert_eq!(calls(|| session.push_audio(&[0.1; 160]).expect("room")), 0, "block {block}");
     }
+}
+
+#[test]
+fn detecting_speech_allocates_nothing() {
+    let mut detector = EnergyDetector::new();
+    let mut noise = Noise::new(3);
+    for hop in 0..200 {
+        let samples = std::array::from_fn(|_| 0.1 * noise.next());
+        assert_eq!(calls(|| drop(detector.process(&samples))), 0, "hop {hop}");
+    }
+    assert_eq!(calls(|| detector.reset()), 0);
 }

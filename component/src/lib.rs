@@ -25,6 +25,7 @@ pub mod options;
 pub mod segment;
 pub mod session;
 pub mod tokenizer;
+pub mod vad;
 pub mod weights;
 
 #[cfg(test)]
