@@ -18,6 +18,7 @@ use crate::options::SessionOptions;
 use crate::session::Session;
 use crate::tokenizer::Tokenizer;
 use crate::vad::HOP_SAMPLES;
+use crate::vad::energy::EnergyDetector;
 use crate::vad::silero;
 use crate::weights::{Matrix, TensorKind, Weights};
 
@@ -166,6 +167,17 @@ fn hearing_a_hop_allocates_nothing() {
     let hop = [0.1; HOP_SAMPLES];
     for index in 0..3 {
         assert_eq!(calls(|| assert!(detector.process(&hop) > 0.0)), 0, "hop {index}");
+    }
+    assert_eq!(calls(|| detector.reset()), 0);
+}
+
+#[test]
+fn detecting_speech_allocates_nothing() {
+    let mut detector = EnergyDetector::new();
+    let mut noise = Noise::new(3);
+    for hop in 0..200 {
+        let samples = std::array::from_fn(|_| 0.1 * noise.next());
+        assert_eq!(calls(|| drop(detector.process(&samples))), 0, "hop {hop}");
     }
     assert_eq!(calls(|| detector.reset()), 0);
 }

@@ -68,9 +68,7 @@ impl Guest for Engine {
             vocabulary_tokens: model.tokenizer().vocabulary_tokens() as u32,
             longest_segment_samples: traits.longest_segment_samples as u32,
             frame_hop_samples: traits.frame_hop_samples as u32,
-            features: wit::ModelFeatures::PARTIALS
-                | wit::ModelFeatures::ENDPOINTING
-                | wit::ModelFeatures::WORD_TIMES,
+            features: wit::ModelFeatures::PARTIALS | wit::ModelFeatures::ENDPOINTING | wit::ModelFeatures::WORD_TIMES,
         };
         Ok(Model::new(ModelResource { model, voice_activity, info, load }))
     }
