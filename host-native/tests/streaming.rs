@@ -3,6 +3,9 @@
 //! Needs the model files and samples that `cargo xtask test` installs in `AURICLE_HOME`, and the recordings beside the
 //! repository. Where either is absent these tests skip, except in CI.
 
+#[path = "../../testdata/signals.rs"]
+#[allow(dead_code)] // Each test program uses a part of it.
+mod signals;
 mod support;
 
 use std::path::Path;
@@ -10,7 +13,7 @@ use std::path::Path;
 use auricle::audio::read_all;
 use auricle::types::{Event, Partials, Segment, SegmentEnd, SessionOptions, VoiceActivity};
 use auricle::{Engine, Error, Flavour, Model, SAMPLE_RATE_HZ, Session};
-use support::random::Random;
+use signals::Random;
 use support::word_error::WordErrors;
 use support::{model_path, sample_path, shared_path, testdata_path};
 
