@@ -166,7 +166,7 @@ fn a_file_longer_than_a_segment_comes_out_whole() {
         let mut errors = WordErrors::default();
         errors.add(TWO_CITIES, &text.join(" "));
         println!("two_cities, {detector:?}: {} segments, word errors {errors}", finals.len());
-        assert!(errors.percent() < 8.0, "{errors}: {text:#?}");
+        assert!(errors.percent() < 10.0, "{errors}: {text:#?}");
     }
 }
 
