@@ -133,7 +133,8 @@ mod pip {
         let (code, out, err) = run(auricle(&home).env("PATH", folder.path()).args(["pull", "moonshine-tiny-en"]));
         assert_eq!((code, out.as_str()), (1, ""));
         assert!(err.contains("pip was not found") && err.contains(WHEEL), "{err}");
-        assert!(err.contains("moonshine-voice==0.0.59") && err.contains("auricle models import FILE"), "{err}");
+        assert!(err.contains("moonshine-voice==0.0.59") && err.contains("silero-vad==6.2.3"), "{err}");
+        assert!(err.contains("auricle models import FILE --voice-activity FILE"), "{err}");
         assert_eq!(files_in(&Home::at(home)), [""; 0]);
     }
 

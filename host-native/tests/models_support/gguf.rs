@@ -2,6 +2,7 @@
 
 use half::f16;
 
+use super::silero;
 use super::tiny::{self, Numbers, Tensor};
 
 /// What differs between sources of the same weights.
@@ -53,13 +54,23 @@ pub fn file(metadata: &[Vec<u8>], infos: &[Vec<u8>], data: &[u8]) -> Vec<u8> {
 
 /// The whole model file of the tiny model.
 pub fn model(tensors: &[Tensor], quantization: &str, card: &Card<'_>) -> Vec<u8> {
+    model_with(tensors, quantization, card, None)
+}
+
+/// The same with a voice activity detector: its source and its tensors.
+pub fn model_with(
+    tensors: &[Tensor],
+    quantization: &str,
+    card: &Card<'_>,
+    detector: Option<(&str, &[silero::Tensor])>,
+) -> Vec<u8> {
     let pieces = tiny::pieces();
     let up = tensors.iter().find(|tensor| tensor.name == "model.encoder.layers.0.mlp.fc1.weight");
     let encoder_length = up.map_or(0, |tensor| tensor.shape[0] as u32);
     let languages: Vec<_> = card.languages.iter().map(|tag| string(tag)).collect();
     let texts: Vec<_> = pieces.iter().map(|(piece, _)| string(piece)).collect();
     let kinds: Vec<_> = pieces.iter().map(|(_, kind)| kind.to_le_bytes().to_vec()).collect();
-    let metadata = [
+    let mut metadata = vec![
         text("general.architecture", "moonshine"),
         text("general.name", card.name),
         text("general.basename", card.name),
@@ -87,6 +98,10 @@ pub fn model(tensors: &[Tensor], quantization: &str, card: &Card<'_>) -> Vec<u8>
         u32("moonshine.max_utterance_samples", 480_000),
         f32("moonshine.max_tokens_per_second", 6.5),
     ];
+    if let Some((source, _)) = detector {
+        metadata.push(text("auricle.voice_activity", "silero-vad-16k"));
+        metadata.push(text("auricle.voice_activity_source", source));
+    }
     let (mut infos, mut data) = (Vec::new(), Vec::new());
     let mut put = |name: &str, shape: &[usize], tensor_type: u32, bytes: &[u8]| {
         data.resize(data.len().next_multiple_of(32), 0);
@@ -108,6 +123,9 @@ pub fn model(tensors: &[Tensor], quantization: &str, card: &Card<'_>) -> Vec<u8>
             }
             _ => put(&tensor.name, &tensor.shape, 0, &bytes_of(&floats)),
         }
+    }
+    for (name, _, shape, numbers) in detector.map(|(_, tensors)| tensors).unwrap_or_default() {
+        put(name, shape, 0, &bytes_of(numbers));
     }
     file(&metadata, &infos, &data)
 }

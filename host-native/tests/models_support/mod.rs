@@ -7,6 +7,7 @@ pub mod damage;
 pub mod gguf;
 pub mod hugging_face;
 pub mod ort;
+pub mod silero;
 pub mod tiny;
 pub mod wheel;
 
