@@ -4,20 +4,16 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::rc::Rc;
 
-use candle_core::{Device, Tensor};
-
 use crate::error::Error;
 use crate::family::{Model, ModelTraits, Progress, Transcriber};
-use crate::kernels::int8::Int8Matrix;
 use crate::kernels::testing::Noise;
 use crate::metrics::Meter;
-use crate::moonshine::budget::Budget;
-use crate::moonshine::config::Config;
+use crate::moonshine::budget::{Budget, STEP_COST};
 use crate::moonshine::decoder::Decoder;
+use crate::moonshine::testing::{config, model, weights};
 use crate::options::SessionOptions;
 use crate::session::Session;
 use crate::tokenizer::Tokenizer;
-use crate::weights::{Matrix, TensorKind, Weights};
 
 struct Counting;
 
@@ -56,42 +52,6 @@ fn calls(work: impl FnOnce()) -> u64 {
     CALLS.get() - before
 }
 
-fn config() -> Config {
-    Config {
-        width: 24,
-        encoder_blocks: 1,
-        decoder_blocks: 2,
-        encoder_feed_forward: 48,
-        decoder_feed_forward: 40,
-        heads: 2,
-        rope_dimensions: 8,
-        rope_base: 10_000.0,
-        layer_norm_epsilon: 1e-5,
-        group_norm_epsilon: 1e-5,
-        vocabulary: 70,
-        longest_utterance_samples: 480_000,
-        max_tokens_per_second: 6.5,
-    }
-}
-
-/// Weights in 8 bits that mean nothing.
-fn weights(config: &Config) -> Weights {
-    let mut noise = Noise::new(12);
-    let mut weights = Weights::default();
-    for spec in config.tensors() {
-        let count = spec.shape.iter().product();
-        if spec.kind == TensorKind::Plain {
-            let tensor = Tensor::from_vec(noise.take(count), spec.shape, &Device::Cpu).expect("a tensor");
-            weights.insert_plain(spec.name, tensor);
-        } else {
-            let values = noise.take(count).iter().map(|x| (x * 100.0) as i8).collect();
-            let matrix = Int8Matrix::pack(spec.shape[0], count / spec.shape[0], values, vec![0.01; spec.shape[0]]);
-            weights.insert_matrix(spec.name, Matrix::Int8(matrix));
-        }
-    }
-    weights
-}
-
 #[test]
 fn a_decoding_step_allocates_nothing_once_warm() {
     let config = config();
@@ -100,7 +60,7 @@ fn a_decoding_step_allocates_nothing_once_warm() {
     let mut state = decoder.state();
     decoder.make_room(33, 40, &mut state);
     let mut room = vec![0.0; 2 * encoded.len()];
-    assert!(decoder.prepare(&encoded, &mut room, &mut state, &mut Budget::default()).expect("shapes fit"));
+    assert!(decoder.prepare(&encoded, &mut room, &mut state, &mut Budget::new(STEP_COST)).expect("shapes fit"));
     let mut next = Vec::with_capacity(8);
     let mut step = |tokens: &[u32]| {
         next.clear();
@@ -114,6 +74,35 @@ fn a_decoding_step_allocates_nothing_once_warm() {
     step(&[20, 21, 22]);
     assert_eq!(calls(|| step(&[23, 24, 25])), 0);
     assert_eq!(calls(|| step(&[26])), 0);
+}
+
+#[test]
+fn an_utterance_not_longer_than_one_before_allocates_nothing_but_its_hypothesis() {
+    let mut transcriber = model().transcriber();
+    let mut meter = Meter::new(|| 0);
+    let samples = Noise::new(8).take(80_000);
+    let draft = [7; 60];
+    let mut transcribe = |samples: &[f32], draft: &[u32], align: bool| {
+        let begun = calls(|| transcriber.begin(samples, draft, align).expect("samples are taken"));
+        let mut steps = Vec::with_capacity(1000);
+        loop {
+            let mut progress = Progress::Working;
+            steps.push(calls(|| progress = transcriber.step(&mut meter).expect("a step")));
+            if let Progress::Done(hypothesis) = progress {
+                return (begun, steps, hypothesis);
+            }
+        }
+    };
+    transcribe(&samples, &[], true);
+    for (count, draft) in [(80_000, &draft[..0]), (48_000, &draft), (1_500, &draft[..3]), (79_999, &draft[..20])] {
+        for align in [true, false, true] {
+            let (begun, mut steps, hypothesis) = transcribe(&samples[..count], draft, align);
+            assert!(!hypothesis.tokens.is_empty(), "{count}");
+            // The tokens and, if they are wanted, their spans.
+            assert_eq!((begun, steps.pop()), (0, Some(1 + u64::from(align))), "{count}");
+            assert!(steps.iter().all(|&calls| calls == 0), "{count}: {steps:?}");
+        }
+    }
 }
 
 /// A model that is only there to be asked what it takes.

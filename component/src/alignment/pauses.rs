@@ -144,7 +144,7 @@ impl Levels {
             let distance = run.start.saturating_sub(boundary).max(boundary.saturating_sub(run.end));
             let by_length = (REACH_SHARE * run.len() as f32) as usize;
             let reach = if at_edge { EDGE_REACH_HOPS } else { by_length.clamp(REACH_HOPS_MIN, REACH_HOPS_MAX) };
-            let score = run.len().min(LENGTH_HOPS_MAX) as isize - DISTANCE_WEIGHT * distance as isize;
+            let score = run.len().min(LENGTH_HOPS_MAX).cast_signed() - DISTANCE_WEIGHT * distance.cast_signed();
             if distance <= reach && (at_edge || run.len() >= PAUSE_HOPS) && score > highest {
                 highest = score;
                 found = run;
@@ -227,7 +227,7 @@ mod tests {
             let length = [0, 1, 79, 81, 700, 20_000][round % 6];
             let start = below(length + 1);
             let end = start + below(length + 1 - start);
-            let samples = speech(length, &[start..end], [0.0, 0.01][round % 2]);
+            let samples = speech(length, std::slice::from_ref(&(start..end)), [0.0, 0.01][round % 2]);
             let words = 1 + below(12);
             // Not even rising, and beyond the end.
             let boundaries: Vec<usize> = (0..=words).map(|_| below(length + 400)).collect();

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::MoonshineModel;
 use super::alignment::Alignment;
-use super::budget::Budget;
+use super::budget::{Budget, STEP_COST};
 use super::config::{SAMPLE_RATE_HZ, shortest_utterance_samples};
 use super::decoder::{Decoder, DecoderState};
 use super::encoder::EncoderState;
@@ -22,6 +22,7 @@ const ROOM_SAMPLES: usize = 4 * SAMPLE_RATE_HZ as usize;
 pub(super) struct MoonshineTranscriber {
     model: Rc<MoonshineModel>,
     work: Work,
+    step_cost: u64,
     /// The longest utterance that there is room for, in samples.
     room_samples: usize,
     /// Samples of the utterance.
@@ -67,6 +68,7 @@ impl MoonshineTranscriber {
     pub(super) fn new(model: Rc<MoonshineModel>) -> Self {
         Self {
             work: Work::Nothing,
+            step_cost: STEP_COST,
             room_samples: 0,
             samples: 0,
             values: Vec::new(),
@@ -89,7 +91,7 @@ impl MoonshineTranscriber {
         let samples = samples.next_multiple_of(ROOM_SAMPLES).min(config.longest_utterance_samples);
         let values = front_end.room(samples);
         // What is too small goes first, all of it: the new takes its place.
-        *self = Self::new(Rc::clone(&model));
+        *self = Self { step_cost: self.step_cost, ..Self::new(Rc::clone(&model)) };
         self.values.try_reserve_exact(values).map_err(|_| Error::LimitExceeded {
             limit: Limit::MemoryBytes,
             allowed: 0,
@@ -102,6 +104,7 @@ impl MoonshineTranscriber {
         let max_tokens = config.max_tokens(samples);
         decoder.make_room(frames, max_tokens + 1, &mut self.decoding.state);
         self.decoding.hypothesis.tokens.reserve_exact(max_tokens);
+        self.decoding.expected.reserve_exact(max_tokens + 1);
         self.room_samples = samples;
         Ok(())
     }
@@ -115,6 +118,8 @@ impl MoonshineTranscriber {
         self.decoding.state.keep_queries(if wanted { tokens + 1 } else { 0 });
         if wanted {
             self.alignment.make_room(self.model.front_end.frames(self.room_samples), tokens);
+            let spans = &mut self.decoding.hypothesis.token_spans;
+            spans.reserve_exact(tokens.saturating_sub(spans.len()));
         }
     }
 }
@@ -138,7 +143,8 @@ impl Transcriber for MoonshineTranscriber {
     }
 
     fn step(&mut self, meter: &mut Meter) -> Result<Progress, Error> {
-        let Self { values, front_end, encoder, decoding, alignment, align, .. } = self;
+        let Self { values, front_end, encoder, decoding, alignment, align, step_cost: cost, .. } = self;
+        let cost = *cost;
         let model = &*self.model;
         let work = std::mem::replace(&mut self.work, Work::Nothing);
         self.work = match work {
@@ -146,7 +152,7 @@ impl Transcriber for MoonshineTranscriber {
                 if front_end.is_fresh() {
                     variant::choose(meter.clock());
                 }
-                if advance(meter, Stage::FrontEnd, |budget| model.front_end.advance(front_end, values, budget))? {
+                if advance(meter, Stage::FrontEnd, cost, |budget| model.front_end.advance(front_end, values, budget))? {
                     model.encoder.begin(front_end.frames(), encoder);
                     Work::Encoder
                 } else {
@@ -154,13 +160,14 @@ impl Transcriber for MoonshineTranscriber {
                 }
             }
             Work::Encoder => {
-                let done = advance(meter, Stage::Encoder, |budget| model.encoder.advance(encoder, values, budget))?;
+                let done =
+                    advance(meter, Stage::Encoder, cost, |budget| model.encoder.advance(encoder, values, budget))?;
                 if done { Work::CrossAttention } else { work }
             }
             Work::CrossAttention => {
                 let (encoded, room) = values.split_at_mut(front_end.frames() * model.config.width);
                 let room = &mut room[..2 * encoded.len()];
-                let done = advance(meter, Stage::CrossAttention, |budget| {
+                let done = advance(meter, Stage::CrossAttention, cost, |budget| {
                     model.decoder.prepare(encoded, room, &mut decoding.state, budget)
                 })?;
                 if done { Work::Decoder } else { work }
@@ -172,10 +179,10 @@ impl Transcriber for MoonshineTranscriber {
             },
             Work::Alignment => {
                 let Decoding { state, hypothesis, .. } = decoding;
-                let done = advance(meter, Stage::Alignment, |budget| {
+                let done = advance(meter, Stage::Alignment, cost, |budget| {
                     let done = alignment.advance(hypothesis.tokens.len(), state, budget);
                     if done {
-                        hypothesis.token_spans = alignment.token_spans(self.samples);
+                        alignment.token_spans(self.samples, &mut hypothesis.token_spans);
                     }
                     Ok(done)
                 })?;
@@ -194,10 +201,11 @@ impl Transcriber for MoonshineTranscriber {
 fn advance(
     meter: &mut Meter,
     stage: Stage,
+    step_cost: u64,
     work: impl FnOnce(&mut Budget) -> Result<bool, Error>,
 ) -> Result<bool, Error> {
     meter.measure(stage, || {
-        let mut budget = Budget::default();
+        let mut budget = Budget::new(step_cost);
         let done = work(&mut budget);
         (budget.multiply_adds(), done)
     })
@@ -221,7 +229,8 @@ impl Decoding {
         self.max_tokens = max_tokens;
         self.expected.clear();
         self.expected.push(start);
-        self.expected.extend_from_slice(draft);
+        // No more than so many tokens are ever read.
+        self.expected.extend_from_slice(&draft[..draft.len().min(max_tokens)]);
         self.read = 0;
         self.hypothesis.tokens.clear();
         self.hypothesis.token_spans.clear();
@@ -265,5 +274,77 @@ impl Decoding {
             }
         }
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MoonshineTranscriber;
+    use crate::error::Error;
+    use crate::family::{Hypothesis, Model, Progress, Transcriber};
+    use crate::kernels::testing::Noise;
+    use crate::metrics::Meter;
+    use crate::moonshine::testing::model;
+
+    fn finish(transcriber: &mut dyn Transcriber) -> (Hypothesis, usize) {
+        let mut meter = Meter::new(|| 0);
+        for steps in 1.. {
+            if let Progress::Done(hypothesis) = transcriber.step(&mut meter).expect("a step") {
+                return (hypothesis, steps);
+            }
+        }
+        unreachable!("every utterance ends")
+    }
+
+    fn bits(hypothesis: &Hypothesis) -> Vec<(u32, u32, u32)> {
+        assert_eq!(hypothesis.token_spans.len(), hypothesis.tokens.len(), "a span for every token");
+        hypothesis.tokens.iter().map(|t| (t.id, t.log_probability.to_bits(), t.entropy.to_bits())).collect()
+    }
+
+    #[test]
+    fn an_utterance_abandoned_at_any_step_leaves_no_trace() {
+        let model = model();
+        let [loud, other] = [3, 4].map(|seed| Noise::new(seed).take(70_000));
+        let abandoned: Vec<f32> = loud.iter().map(|x| 100.0 * x).collect();
+        // As long, shorter, the shortest there is, and longer than there is room for.
+        for count in [24_000, 9_001, 1_500, 70_000] {
+            let samples = &other[..count];
+            let mut fresh = model.clone().transcriber();
+            fresh.begin(samples, &[], true).expect("samples are taken");
+            let (want, _) = finish(&mut *fresh);
+            assert!(!want.tokens.is_empty());
+
+            // In steps so small that every pass is abandoned in its midst.
+            let mut reused = MoonshineTranscriber { step_cost: 20_000, ..MoonshineTranscriber::new(model.clone()) };
+            reused.begin(&abandoned[..24_000], &[], true).expect("samples are taken");
+            let (_, steps) = finish(&mut reused);
+            assert!(steps > 30, "{steps} steps");
+            for stop in (0..=steps).step_by(3) {
+                reused.begin(&abandoned[..24_000], &[5; 30], true).expect("samples are taken");
+                let mut meter = Meter::new(|| 0);
+                (0..stop).for_each(|_| drop(reused.step(&mut meter)));
+                reused.begin(samples, &[], true).expect("samples are taken");
+                let (is, _) = finish(&mut reused);
+                assert_eq!((bits(&is), is.hit_token_rate), (bits(&want), want.hit_token_rate), "{count}, {stop}");
+                assert_eq!(is.token_spans, want.token_spans, "{count}, {stop}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_utterance_is_under_way_before_one_begins_or_after_one_is_refused_or_done() {
+        let mut transcriber = model().transcriber();
+        let idle = |transcriber: &mut dyn Transcriber| {
+            assert!(matches!(transcriber.step(&mut Meter::new(|| 0)), Err(Error::Internal(_))));
+        };
+        idle(&mut *transcriber);
+        for refused in [0, 800, 480_001] {
+            transcriber.begin(&[0.1; 4000], &[], false).expect("samples are taken");
+            assert!(matches!(transcriber.begin(&vec![0.1; refused], &[], false), Err(Error::Internal(_))));
+            idle(&mut *transcriber);
+        }
+        transcriber.begin(&[0.1; 4000], &[], false).expect("samples are taken");
+        finish(&mut *transcriber);
+        idle(&mut *transcriber);
     }
 }
