@@ -6,6 +6,8 @@
 //! samples ─► session ─► moonshine::{frontend ─► encoder ─► decoder} ─► greedy ─► segment ─► events
 //! ```
 //!
+//! Where words are to have times, `alignment` lays the decoder's tokens along the audio before a segment is made of them.
+//!
 //! `family` is the seam between what every model has and what one family is; `kernels` and `nn` know no model; `bindings`
 //! alone knows the contract.
 

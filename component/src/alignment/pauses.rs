@@ -11,7 +11,9 @@ use std::ops::Range;
 const HOP_SAMPLES: usize = 80;
 /// A level is measured over twice as long as a hop, so much before and after it.
 const OVERLAP_SAMPLES: usize = HOP_SAMPLES / 2;
-/// Below what any microphone gives, and so for silence, in dB.
+/// Below what any microphone gives, and so for silence: −90 dB, as a mean square.
+const SILENCE: f64 = 1e-9;
+/// The level of [`SILENCE`].
 const SILENCE_DB: f32 = -90.0;
 /// The share of an utterance's levels that lie below its noise floor. Some do in any noise, and there is some pause in any
 /// utterance.
@@ -104,8 +106,7 @@ impl Levels {
                 start.saturating_sub(OVERLAP_SAMPLES)..(start + HOP_SAMPLES + OVERLAP_SAMPLES).min(samples.len());
             let window = &samples[window];
             let energy: f64 = window.iter().map(|&sample| f64::from(sample) * f64::from(sample)).sum();
-            let silence = 10f64.powi(SILENCE_DB as i32 / 10);
-            (10.0 / std::f64::consts::LN_10 * (energy / window.len() as f64 + silence).ln()) as f32
+            (10.0 / std::f64::consts::LN_10 * (energy / window.len() as f64 + SILENCE).ln()) as f32
         };
         let db: Vec<f32> = (0..samples.len()).step_by(HOP_SAMPLES).map(level).collect();
         let mut sorted = db.clone();
