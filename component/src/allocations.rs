@@ -85,8 +85,8 @@ fn an_utterance_not_longer_than_one_before_allocates_nothing_but_its_hypothesis(
     let mut meter = Meter::new(|| 0);
     let samples = Noise::new(8).take(80_000);
     let draft = [7; 60];
-    let mut transcribe = |samples: &[f32], draft: &[u32]| {
-        let begun = calls(|| transcriber.begin(samples, draft, false).expect("samples are taken"));
+    let mut transcribe = |samples: &[f32], draft: &[u32], align: bool| {
+        let begun = calls(|| transcriber.begin(samples, draft, align).expect("samples are taken"));
         let mut steps = Vec::with_capacity(1000);
         loop {
             let mut progress = Progress::Working;
@@ -96,12 +96,15 @@ fn an_utterance_not_longer_than_one_before_allocates_nothing_but_its_hypothesis(
             }
         }
     };
-    transcribe(&samples, &[]);
+    transcribe(&samples, &[], true);
     for (count, draft) in [(80_000, &draft[..0]), (48_000, &draft), (1_500, &draft[..3]), (79_999, &draft[..20])] {
-        let (begun, mut steps, hypothesis) = transcribe(&samples[..count], draft);
-        assert!(!hypothesis.tokens.is_empty(), "{count}");
-        assert_eq!((begun, steps.pop()), (0, Some(1)), "{count}");
-        assert!(steps.iter().all(|&calls| calls == 0), "{count}: {steps:?}");
+        for align in [true, false, true] {
+            let (begun, mut steps, hypothesis) = transcribe(&samples[..count], draft, align);
+            assert!(!hypothesis.tokens.is_empty(), "{count}");
+            // The tokens and, if they are wanted, their spans.
+            assert_eq!((begun, steps.pop()), (0, Some(1 + u64::from(align))), "{count}");
+            assert!(steps.iter().all(|&calls| calls == 0), "{count}: {steps:?}");
+        }
     }
 }
 

@@ -3,11 +3,12 @@
 //! ```text
 //! model bytes ─► gguf ─► loader ─► weights ─┐
 //!                                           ▼
-//! samples ─► session ─► vad ─► endpoint ─► moonshine::{frontend ─► encoder ─► decoder} ─► greedy ─► guards ─► segment ─► events
+//! samples ─► session ─► vad ─► endpoint ─► moonshine::{frontend ─► encoder ─► decoder ─► greedy} ─► guards ─► segment ─► events
 //! ```
 //!
 //! `family` is the seam between what every model has and what one family is; `kernels` and `nn` know no model; `vad` tells
-//! speech from silence; `bindings` alone knows the contract.
+//! speech from silence; where words are to have times, `alignment` lays the decoder's tokens along the audio; `bindings`
+//! alone knows the contract.
 
 pub mod alignment;
 #[cfg(target_arch = "wasm32")]

@@ -50,6 +50,8 @@ pub struct Segment {
     pub tokens: Vec<Token>,
     /// BCP 47 tag.
     pub language: Option<String>,
+    /// The probability that there was no speech, where that was judged.
+    pub no_speech_probability: Option<f32>,
     /// Guards that fired.
     pub guards: Guards,
     /// Why it ended; `None` in a partial.

@@ -118,6 +118,8 @@ impl MoonshineTranscriber {
         self.decoding.state.keep_queries(if wanted { tokens + 1 } else { 0 });
         if wanted {
             self.alignment.make_room(self.model.front_end.frames(self.room_samples), tokens);
+            let spans = &mut self.decoding.hypothesis.token_spans;
+            spans.reserve_exact(tokens.saturating_sub(spans.len()));
         }
     }
 }
@@ -142,7 +144,7 @@ impl Transcriber for MoonshineTranscriber {
 
     fn step(&mut self, meter: &mut Meter) -> Result<Progress, Error> {
         let Self { values, front_end, encoder, decoding, alignment, align, step_cost: cost, .. } = self;
-        let (cost, align) = (*cost, *align);
+        let cost = *cost;
         let model = &*self.model;
         let work = std::mem::replace(&mut self.work, Work::Nothing);
         self.work = match work {
@@ -171,7 +173,7 @@ impl Transcriber for MoonshineTranscriber {
                 if done { Work::Decoder } else { work }
             }
             Work::Decoder => match decoding.step(&model.decoder, model.tokenizer.eos(), meter)? {
-                true if align => Work::Alignment,
+                true if *align => Work::Alignment,
                 true => return Ok(Progress::Done(decoding.hypothesis.clone())),
                 false => work,
             },
@@ -180,7 +182,7 @@ impl Transcriber for MoonshineTranscriber {
                 let done = advance(meter, Stage::Alignment, cost, |budget| {
                     let done = alignment.advance(hypothesis.tokens.len(), state, budget);
                     if done {
-                        hypothesis.token_spans = alignment.token_spans(self.samples);
+                        alignment.token_spans(self.samples, &mut hypothesis.token_spans);
                     }
                     Ok(done)
                 })?;
@@ -295,6 +297,7 @@ mod tests {
     }
 
     fn bits(hypothesis: &Hypothesis) -> Vec<(u32, u32, u32)> {
+        assert_eq!(hypothesis.token_spans.len(), hypothesis.tokens.len(), "a span for every token");
         hypothesis.tokens.iter().map(|t| (t.id, t.log_probability.to_bits(), t.entropy.to_bits())).collect()
     }
 
@@ -307,22 +310,23 @@ mod tests {
         for count in [24_000, 9_001, 1_500, 70_000] {
             let samples = &other[..count];
             let mut fresh = model.clone().transcriber();
-            fresh.begin(samples, &[], false).expect("samples are taken");
+            fresh.begin(samples, &[], true).expect("samples are taken");
             let (want, _) = finish(&mut *fresh);
             assert!(!want.tokens.is_empty());
 
             // In steps so small that every pass is abandoned in its midst.
             let mut reused = MoonshineTranscriber { step_cost: 20_000, ..MoonshineTranscriber::new(model.clone()) };
-            reused.begin(&abandoned[..24_000], &[], false).expect("samples are taken");
+            reused.begin(&abandoned[..24_000], &[], true).expect("samples are taken");
             let (_, steps) = finish(&mut reused);
             assert!(steps > 30, "{steps} steps");
             for stop in (0..=steps).step_by(3) {
-                reused.begin(&abandoned[..24_000], &[5; 30], false).expect("samples are taken");
+                reused.begin(&abandoned[..24_000], &[5; 30], true).expect("samples are taken");
                 let mut meter = Meter::new(|| 0);
                 (0..stop).for_each(|_| drop(reused.step(&mut meter)));
-                reused.begin(samples, &[], false).expect("samples are taken");
+                reused.begin(samples, &[], true).expect("samples are taken");
                 let (is, _) = finish(&mut reused);
                 assert_eq!((bits(&is), is.hit_token_rate), (bits(&want), want.hit_token_rate), "{count}, {stop}");
+                assert_eq!(is.token_spans, want.token_spans, "{count}, {stop}");
             }
         }
     }
