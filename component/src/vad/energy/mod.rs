@@ -24,7 +24,7 @@ use floor::NoiseFloor;
 use measures::Meter;
 use spectrum::{BINS, Spectrum};
 
-/// Samples are held within this: loud beyond reason, and its square is far from the end of the floats.
+/// Samples are held within this: loud beyond reason, and its powers are far from the end of the floats.
 const LARGEST_SAMPLE: f32 = 16.0;
 
 /// Tells speech from noise, hum, tones and bangs, hop by hop.
@@ -70,8 +70,7 @@ impl EnergyDetector {
     pub fn process(&mut self, hop: &[f32; HOP_SAMPLES]) -> f32 {
         std::mem::swap(&mut self.old, &mut self.new);
         for (new, &sample) in self.new.iter_mut().zip(hop) {
-            // In this order a sample that is not a number becomes one.
-            *new = sample.max(-LARGEST_SAMPLE).min(LARGEST_SAMPLE);
+            *new = if sample.is_nan() { 0.0 } else { sample.clamp(-LARGEST_SAMPLE, LARGEST_SAMPLE) };
         }
         self.spectrum.power(&self.old, &self.new, &mut self.power);
         let floor = self.floor.update(&self.power);
