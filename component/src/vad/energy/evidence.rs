@@ -1,4 +1,4 @@
-//! From measures to a score: what speaks for speech over 30 ms, 100 ms, a third of a second and a second, weighted and summed.
+//! From measures to a score: what speaks for speech now and in the last 60 ms, 300 ms and second, weighted and summed.
 
 use crate::kernels::activation::exp;
 use crate::kernels::lanes::F32x4;
@@ -12,7 +12,7 @@ const SLOWEST: f32 = 0.97;
 /// What is left of a voiced sound's evidence after a hop: a half after 430 ms. Between two vowels there is seldom more.
 const VOICING_KEPT: f32 = 0.95;
 
-/// Weight of each term, by logistic regression on recordings of read speech, clean and in white noise, pink noise and babble
+/// Weight of each term, by logistic regression on every other recording of read speech, clean and in white noise, pink noise and babble
 /// at 20, 10 and 5 dB, against an independent detector's decisions on the clean recordings; and on music-like tones, steady
 /// and modulated noise, wind, bursts and hum. Terms are between 0 and 1, so weights can be compared.
 mod weight {
