@@ -41,6 +41,11 @@ impl Random {
         (self.next() % end as u64) as usize
     }
 
+    /// From 0 to `last`, that included.
+    fn up_to(&mut self, last: i32) -> i32 {
+        (self.unit() * f64::from(last + 1)) as i32
+    }
+
     /// White and nearly normal, with variance 1: a sum of four uniform numbers.
     pub(crate) fn noise(&mut self) -> f32 {
         let bits = self.next();
@@ -287,21 +292,21 @@ pub(crate) fn music_like_tones(seed: u64) -> Signal {
                 level = f64::from(amplitude(random.within(-56.0, -10.0)));
                 chords = random.below(3) == 0;
                 let (low, high) = INSTRUMENTS[instrument].range;
-                root = low + 5 + random.below((high - low - 16) as usize) as i32;
+                root = low + 5 + random.up_to(high - low - 17);
             }
             notes_left -= 1;
             let beats = [0.25, 0.5, 0.5, 1.0, 1.0, 2.0][random.below(6)];
             let seconds = beats * beat_seconds;
             until_next = (seconds * f64::from(SAMPLE_RATE_HZ)) as u32;
-            degree = (degree + random.below(7) as i32 - 3).clamp(-4, 9);
+            degree = (degree + random.up_to(6) - 3).clamp(-4, 9);
             let pitch = |degree: i32| root + 12 * degree.div_euclid(7) + SCALE[degree.rem_euclid(7) as usize];
             if random.below(8) != 0 {
                 let loudness = level * random.within(0.5, 1.2);
                 let held = seconds * random.within(0.6, 1.05);
-                let count = if chords { 2 + random.below(3) } else { 1 };
+                let count = if chords { 2 + random.up_to(2) } else { 1 };
                 for third in 0..count {
-                    let midi = pitch(degree + 2 * third as i32);
-                    let gain = loudness / (count as f64).sqrt();
+                    let midi = pitch(degree + 2 * third);
+                    let gain = loudness / f64::from(count).sqrt();
                     voices.push(Voice::new(&INSTRUMENTS[instrument], midi, gain, held, &mut random));
                 }
             }

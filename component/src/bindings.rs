@@ -253,7 +253,7 @@ impl From<Segment> for wit::Segment {
             settled_changed: segment.settled_changed,
             tokens: tokens.collect(),
             language: segment.language,
-            no_speech_probability: None,
+            no_speech_probability: segment.no_speech_probability,
             guards: segment.guards.into(),
             ended_by: segment.ended_by.map(Into::into),
         }

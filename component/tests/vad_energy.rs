@@ -91,12 +91,12 @@ fn clips() -> Vec<Clip> {
     paths.iter().map(|path| read(path)).collect()
 }
 
-/// Where there is speech in a recording without noise, by its energy alone: hops within 30 dB of the loudest.
+/// Where there is speech in a recording without noise, by its energy alone: hops within 25 dB of the loudest.
 fn loud(clip: &Clip) -> Vec<Segment> {
     let powers: Vec<f32> =
         clip.samples.chunks_exact(HOP_SAMPLES).map(|hop| hop.iter().map(|sample| sample * sample).sum()).collect();
     let loudest = powers.iter().copied().fold(0.0, f32::max);
-    segments(powers.iter().map(|&power| if power > loudest * 1e-3 { 1.0 } else { 0.0 }))
+    segments(powers.iter().map(|&power| if power > loudest * 3.2e-3 { 1.0 } else { 0.0 }))
 }
 
 /// Recorded where it was quiet.
@@ -170,7 +170,7 @@ fn speech_is_found_in_quiet_at_every_gain_and_its_onset_within_the_preroll() {
         }
         outcome.print(&format!("gain {gain_db} dB"));
         assert!(outcome.missed.is_empty(), "missed with {gain_db} dB: {:?}", outcome.missed);
-        assert!(outcome.late_ms(90) <= 100 && outcome.late_ms(100) <= 320, "late with {gain_db} dB");
+        assert!(outcome.late_ms(90) <= 160 && outcome.late_ms(100) <= 256, "late with {gain_db} dB");
         assert!(outcome.covered() > 0.99 && outcome.false_segments <= 1, "with {gain_db} dB");
     }
 }
@@ -181,7 +181,7 @@ fn speech_is_found_in_noise() {
         .iter()
         .flat_map(|clip| with_gain(&clip.samples, -20.0 * f64::from(signals::active_rms(&clip.samples)).log10()))
         .collect();
-    for (snr_db, least_covered) in [(20, 0.98), (10, 0.96), (5, 0.9)] {
+    for (snr_db, least_covered) in [(20, 0.985), (10, 0.98), (5, 0.95)] {
         for kind in ["white", "pink", "babble"] {
             let mut outcome = Outcome::default();
             for (seed, clip) in (40..).zip(quiet_clips()) {
@@ -193,8 +193,8 @@ fn speech_is_found_in_noise() {
                 outcome.add(&clip, &segments(scores(mix(&clip.samples, noise, -30.0, f64::from(snr_db)))));
             }
             outcome.print(&format!("{kind} {snr_db} dB"));
-            assert!(outcome.missed.len() * 100 <= outcome.segments, "missed: {:?}", outcome.missed);
-            assert!(outcome.covered() > least_covered, "{kind} {snr_db} dB: {}", outcome.covered());
+            assert!(outcome.missed.is_empty(), "missed in {kind} {snr_db} dB: {:?}", outcome.missed);
+            assert!(outcome.covered() > least_covered && outcome.false_segments <= 1, "in {kind} {snr_db} dB");
         }
     }
 }
@@ -214,42 +214,41 @@ fn a_pause_is_found_between_two_stretches_of_speech() {
     }
 }
 
-/// Segments that are found in an hour.
-fn segments_in_an_hour(signal: Signal) -> Vec<Segment> {
-    segments(scores(signal.take(3600 * SAMPLE_RATE_HZ as usize)))
+/// Segments that are found in so many minutes.
+fn segments_in(minutes: usize, signal: Signal) -> Vec<Segment> {
+    segments(scores(signal.take(minutes * 60 * SAMPLE_RATE_HZ as usize)))
 }
 
 #[test]
 fn an_hour_of_silence_noise_or_hum_has_no_speech_from_its_first_sample_on() {
-    let kinds: [(&str, Signal); 8] = [
+    let kinds: [(&str, Signal); 7] = [
         ("zeros", signals::zeros()),
         ("the last bit and an offset", signals::dither(1, 0.1)),
         ("white noise, soft", signals::white_noise(301, -60.0)),
         ("white noise, loud", signals::white_noise(302, -12.0)),
-        ("pink noise, soft", signals::pink_noise(303, -60.0)),
-        ("pink noise, loud", signals::pink_noise(304, -15.0)),
-        ("hum, soft", signals::hum_50_hz(305, -50.0)),
-        ("hum, loud", signals::hum_50_hz(306, -9.0)),
+        ("pink noise", signals::pink_noise(303, -30.0)),
+        ("hum, soft", signals::hum_50_hz(304, -50.0)),
+        ("hum, loud", signals::hum_50_hz(305, -9.0)),
     ];
     for (kind, signal) in kinds {
-        assert_eq!(segments_in_an_hour(signal), [], "{kind}");
+        assert_eq!(segments_in(60, signal), [], "{kind}");
     }
 }
 
 #[test]
-fn an_hour_of_sounds_that_come_and_go_has_little_speech() {
-    let kinds: [(&str, Signal, usize); 6] = [
-        ("music-like tones", signals::music_like_tones(401), 90),
-        ("swinging noise", signals::modulated_noise(402, -30.0), 2),
-        ("wind", signals::wind(403, -25.0), 12),
-        ("bursts", signals::bursts(404, -6.0), 8),
-        ("isolated samples", signals::isolated_samples(405), 12),
-        ("machines", signals::starting_noise(406), 6),
+fn sounds_that_come_and_go_are_seldom_taken_for_speech() {
+    let kinds: [(&str, Signal, usize, usize); 6] = [
+        ("music-like tones", signals::music_like_tones(401), 60, 60),
+        ("swinging noise", signals::modulated_noise(402, -30.0), 20, 1),
+        ("wind", signals::wind(403, -25.0), 20, 4),
+        ("bursts", signals::bursts(404, -6.0), 20, 3),
+        ("isolated samples", signals::isolated_samples(405), 20, 4),
+        ("machines", signals::starting_noise(406), 20, 2),
     ];
-    for (kind, signal, most) in kinds {
-        let found = segments_in_an_hour(signal);
+    for (kind, signal, minutes, most) in kinds {
+        let found = segments_in(minutes, signal);
         let hops: usize = found.iter().map(|found| found.1 - found.0).sum();
-        println!("{kind}: {} segments an hour, {} s of them", found.len(), hops * HOP_MS / 1000);
+        println!("{kind}, {minutes} minutes: {} segments of {} ms in all", found.len(), hops * HOP_MS);
         assert!(found.len() <= most, "{kind}: {}", found.len());
     }
 }

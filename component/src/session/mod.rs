@@ -459,9 +459,9 @@ impl Session {
 
     fn give_final(&mut self, ended: Ended, mut hypothesis: Hypothesis) {
         let guards = guards::apply(&mut hypothesis, ended.speech_probability);
-        let Ended { span, speech_end, by, goes_on, .. } = ended;
-        let words = self.words(&span, &hypothesis);
-        let segment = self.under_way.last(span, by, hypothesis, words, guards, self.language.clone());
+        let words = self.words(&ended.span, &hypothesis);
+        let segment = self.under_way.last(&ended, hypothesis, words, guards, self.language.clone());
+        let Ended { speech_end, goes_on, .. } = ended;
         self.events.push_back(Event::FinalSegment(segment));
         self.events.push_back(Event::SpeechEnded(speech_end));
         if goes_on {

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::settle::Settling;
+use crate::endpoint::Ended;
 use crate::family::Hypothesis;
 use crate::guards::Guards;
-use crate::segment::{Segment, SegmentEnd, Word, text};
+use crate::segment::{Segment, Word, text};
 
 /// The segment under way, or, between segments, what the next will be called.
 #[derive(Debug, Default)]
@@ -83,6 +84,7 @@ impl UnderWay {
             settled_changed: false,
             tokens: hypothesis.tokens,
             language,
+            no_speech_probability: None,
             guards,
             ended_by: None,
         })
@@ -91,8 +93,7 @@ impl UnderWay {
     /// The segment as it stays.
     pub(super) fn last(
         &mut self,
-        span: Range<u64>,
-        by: SegmentEnd,
+        ended: &Ended,
         hypothesis: Hypothesis,
         words: Vec<Word>,
         guards: Guards,
@@ -101,15 +102,16 @@ impl UnderWay {
         Segment {
             id: self.begun - 1,
             revision: self.revision,
-            span,
+            span: ended.span.clone(),
             text: text(&words),
             settled_words: words.len(),
             settled_changed: self.settling.differs(&words),
             words,
             tokens: hypothesis.tokens,
             language,
+            no_speech_probability: ended.speech_probability.map(|probability| 1.0 - probability),
             guards,
-            ended_by: Some(by),
+            ended_by: Some(ended.by),
         }
     }
 

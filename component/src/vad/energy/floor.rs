@@ -7,11 +7,11 @@ const PART_HOPS: usize = 8;
 /// Parts of that window: 1.5 s, longer than a voice stays on one pitch, and the time in which a noise that has begun or
 /// grown is taken for the floor.
 const PARTS: usize = 6;
-/// What the smoothed power keeps of a hop's; with it, noise varies by a half of its mean.
+/// What the smoothed power keeps of a hop's; with it, noise varies by nearly a half of its mean.
 const SMOOTHING: f32 = 0.7;
 /// The mean of noise is so many times the minimum of its smoothed power in the window (measured on white noise).
 const BIAS: f32 = 2.2;
-/// Power of a bin below which nothing counts: about that of white noise at −84 dBFS, so that the last bits of 16 are silence.
+/// Power of a bin below which nothing counts: that of white noise at −77 dBFS, so that the last bits of 16 are silence.
 pub(super) const LOWEST_POWER: f32 = 3.2e-11;
 
 /// Minimum statistics (Martin, 2001): speech leaves every bin again and again, noise does not.

@@ -48,7 +48,7 @@ const PART_SHARE: f32 = 0.03;
 pub(super) struct Measures {
     /// Power over the floor, the mean of all bands, each between 0 and 30 dB.
     pub(super) mean_snr_db: f32,
-    /// The same of the loudest four bands.
+    /// The same of the loudest four bands, without bounds.
     pub(super) top_snr_db: f32,
     /// How alike the fine structure is to that of the frame before, −1..=1: 1 for tones that stay.
     pub(super) alike_next: f32,

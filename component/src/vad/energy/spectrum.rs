@@ -32,9 +32,9 @@ impl Spectrum {
         }
         self.transform();
         power[0] = 0.0;
-        for bin in 1..BINS {
+        for (bin, power) in power.iter_mut().enumerate().skip(1) {
             let [re, im] = self.split(bin);
-            power[bin] = (re * re + im * im) * SCALE;
+            *power = (re * re + im * im) * SCALE;
         }
     }
 
@@ -51,8 +51,8 @@ impl Spectrum {
         }
         self.transform();
         lags[0] = self.values[0][0] + self.values[0][1];
-        for lag in 1..BINS {
-            lags[lag] = self.split(lag)[0];
+        for (lag, value) in lags.iter_mut().enumerate().skip(1) {
+            *value = self.split(lag)[0];
         }
     }
 

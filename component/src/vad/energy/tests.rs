@@ -10,7 +10,7 @@ fn hops(count: usize) -> Vec<[f32; HOP_SAMPLES]> {
         phase = (phase + 0.01 + (hop % 31) as f32 * 2e-4).fract();
         // Of a sawtooth all harmonics are there.
         let voice = if hop % 17 < 9 { 0.2 * (phase - 0.5) } else { 0.0 };
-        let click = if hop % 41 == 0 && at == 99 { 0.9 } else { 0.0 };
+        let click = if hop % 41 == 40 && at == 99 { 0.9 } else { 0.0 };
         0.05 * swell * noise.next() + voice + click
     };
     (0..count).map(|hop| std::array::from_fn(|at| next(hop, at))).collect()
@@ -27,7 +27,7 @@ fn scores_are_the_same_bits_on_every_host() {
         .iter()
         .flat_map(|score| score.to_bits().to_le_bytes())
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    assert_eq!(hash, 0x3186_8646_f06e_2a66, "{hash:#x}");
+    assert_eq!(hash, 0xbfca_479f_b94a_0f9a, "{hash:#x}");
 }
 
 #[test]
