@@ -76,8 +76,8 @@ pub struct SessionOptions {
 
 /// Silence that ends a segment, where nothing else is asked for: 512 ms. Pauses within a sentence are mostly shorter.
 const MINIMUM_SILENCE_SAMPLES: u32 = 8_192;
-/// Shorter speech is noise, where nothing else is asked for: 160 ms. "No" is longer.
-const MINIMUM_SPEECH_SAMPLES: u32 = 2_560;
+/// Shorter speech is noise, where nothing else is asked for: 250 ms, as Silero VAD and whisper.cpp have it.
+const MINIMUM_SPEECH_SAMPLES: u32 = 4_000;
 /// The longest segment, where nothing else is asked for: 20 s. What it costs to transcribe grows with its square.
 const LONGEST_SEGMENT_SAMPLES: u32 = 320_000;
 
