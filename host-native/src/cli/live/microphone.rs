@@ -45,7 +45,7 @@ pub(crate) fn open(device: Option<&str>) -> Result<Source> {
         _ => anyhow!("{name}: cannot be listened to: {error}; {}", advice()),
     };
     let supported = device.default_input_config().map_err(failed)?;
-    let config: StreamConfig = supported.clone().into();
+    let config: StreamConfig = supported.into();
     let channels =
         NonZeroU16::new(config.channels).ok_or_else(|| anyhow!("{name}: it has no channels; {}", advice()))?;
     let converter = FrameConverter::new(&name, config.sample_rate, channels)?;

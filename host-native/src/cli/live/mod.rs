@@ -117,13 +117,16 @@ struct Listener<'a> {
 impl Listener<'_> {
     /// Pushes what there is room for, and does a little work.
     fn advance(&mut self) -> Result<()> {
-        let taken = feed::push(self.session, &self.samples);
-        let taken = taken.map_err(|error| feed::audio_fault(self.name, error, self.pushed))?;
-        let stuck = taken == 0 && !self.samples.is_empty();
-        self.samples.drain(..taken);
-        self.pushed += taken as u64;
+        let mut is_full = false;
+        if !self.samples.is_empty() {
+            let taken = feed::push(self.session, &self.samples);
+            let taken = taken.map_err(|error| feed::audio_fault(self.name, error, self.pushed))?;
+            is_full = taken == 0;
+            self.samples.drain(..taken);
+            self.pushed += taken as u64;
+        }
         let poll = self.session.poll(STEPS).map_err(|error| at(self.name, error))?;
-        if stuck && poll.steps == 0 && poll.events.is_empty() {
+        if is_full && poll.steps == 0 && poll.events.is_empty() {
             return Err(at(self.name, feed::stuck()));
         }
         self.has_work = poll.more;
