@@ -11,11 +11,14 @@ use crate::family::{Model, ModelTraits, Progress, Transcriber};
 use crate::kernels::int8::Int8Matrix;
 use crate::kernels::testing::Noise;
 use crate::metrics::Meter;
+use crate::moonshine::budget::Budget;
 use crate::moonshine::config::Config;
 use crate::moonshine::decoder::Decoder;
 use crate::options::SessionOptions;
 use crate::session::Session;
 use crate::tokenizer::Tokenizer;
+use crate::vad::HOP_SAMPLES;
+use crate::vad::silero;
 use crate::weights::{Matrix, TensorKind, Weights};
 
 struct Counting;
@@ -96,7 +99,10 @@ fn a_decoding_step_allocates_nothing_once_warm() {
     let config = config();
     let decoder = Decoder::new(&config, &mut weights(&config)).expect("all weights");
     let encoded = Noise::new(2).take(33 * config.width);
-    let mut state = decoder.begin(&encoded, 40).expect("shapes fit");
+    let mut state = decoder.state();
+    decoder.make_room(33, 40, &mut state);
+    let mut room = vec![0.0; 2 * encoded.len()];
+    assert!(decoder.prepare(&encoded, &mut room, &mut state, &mut Budget::default()).expect("shapes fit"));
     let mut next = Vec::with_capacity(8);
     let mut step = |tokens: &[u32]| {
         next.clear();
@@ -146,10 +152,20 @@ impl Transcriber for Deaf {
 
 #[test]
 fn pushing_audio_allocates_nothing_after_the_first_block() {
-    let options = SessionOptions::default();
-    let mut session = Session::open(Rc::new(Deaf), &["en".into()], &options, || 0).expect("a session");
+    let options = SessionOptions::suitable(480_000);
+    let mut session = Session::open(Rc::new(Deaf), &["en".into()], None, &options, || 0).expect("a session");
     session.push_audio(&[0.1; 160]).expect("room");
     for block in 1..3000 {
         assert_eq!(calls(|| session.push_audio(&[0.1; 160]).expect("room")), 0, "block {block}");
     }
+}
+
+#[test]
+fn hearing_a_hop_allocates_nothing() {
+    let mut detector = silero::tests::detector();
+    let hop = [0.1; HOP_SAMPLES];
+    for index in 0..3 {
+        assert_eq!(calls(|| assert!(detector.process(&hop) > 0.0)), 0, "hop {index}");
+    }
+    assert_eq!(calls(|| detector.reset()), 0);
 }

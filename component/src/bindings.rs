@@ -1,6 +1,7 @@
 //! The contract: turns its types into the engine's and back. No other file knows it.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::rc::Rc;
 
 wit_bindgen::generate!({ world: "engine", path: "../wit", generate_all });
@@ -13,12 +14,14 @@ use wasi::clocks::monotonic_clock;
 
 use crate::error::{Error, Limit};
 use crate::family::FAMILIES;
+use crate::guards::Guards;
 use crate::kernels::int8::variant;
 use crate::loader::{Loaded, Loader};
 use crate::metrics::{self, Stage};
 use crate::options::{Endpointing, Partials, SessionOptions, Task, VocabularyPhrase, VoiceActivity};
-use crate::segment::{Event, Segment};
+use crate::segment::{Event, Segment, SegmentEnd};
 use crate::session;
+use crate::vad::silero::Silero;
 
 struct Engine;
 
@@ -47,7 +50,7 @@ impl Guest for Engine {
     fn load_model(loader: ModelLoader) -> Result<Model, wit::Error> {
         let LoaderResource { loader, elapsed_ns } = loader.into_inner();
         let started = monotonic_clock::now();
-        let Loaded { model, card, file_bytes } = loader.into_inner().finish()?;
+        let Loaded { model, voice_activity, card, file_bytes } = loader.into_inner().finish()?;
         variant::warm_up(monotonic_clock::now);
         let load = wit::LoadMetrics {
             file_bytes,
@@ -65,9 +68,9 @@ impl Guest for Engine {
             vocabulary_tokens: model.tokenizer().vocabulary_tokens() as u32,
             longest_segment_samples: traits.longest_segment_samples as u32,
             frame_hop_samples: traits.frame_hop_samples as u32,
-            features: wit::ModelFeatures::empty(),
+            features: wit::ModelFeatures::PARTIALS | wit::ModelFeatures::ENDPOINTING,
         };
-        Ok(Model::new(ModelResource { model, info, load }))
+        Ok(Model::new(ModelResource { model, voice_activity, info, load }))
     }
 }
 
@@ -95,6 +98,7 @@ impl GuestModelLoader for LoaderResource {
 
 struct ModelResource {
     model: Rc<dyn crate::family::Model>,
+    voice_activity: Option<Rc<Silero>>,
     info: wit::ModelInfo,
     load: wit::LoadMetrics,
 }
@@ -105,7 +109,7 @@ impl GuestModel for ModelResource {
     }
 
     fn default_options(&self) -> wit::SessionOptions {
-        SessionOptions::default().into()
+        SessionOptions::suitable(self.info.longest_segment_samples as usize).into()
     }
 
     fn load_metrics(&self) -> wit::LoadMetrics {
@@ -119,7 +123,9 @@ impl GuestSession for SessionResource {
     fn open(model: ModelBorrow<'_>, options: wit::SessionOptions) -> Result<Session, wit::Error> {
         let resource = model.get::<ModelResource>();
         let model = Rc::clone(&resource.model);
-        let session = session::Session::open(model, &resource.info.languages, &options.into(), monotonic_clock::now)?;
+        let (languages, options) = (&resource.info.languages, options.into());
+        let network = resource.voice_activity.clone();
+        let session = session::Session::open(model, languages, network, &options, monotonic_clock::now)?;
         Ok(Session::new(Self(RefCell::new(session))))
     }
 
@@ -170,6 +176,10 @@ impl From<Error> for wit::Error {
                 Self::LimitExceeded(wit::LimitFault { limit: limit.into(), allowed, requested, message })
             }
             Error::InvalidAudio { index, message } => Self::InvalidAudio(wit::AudioFault { index, message }),
+            Error::BufferFull { buffered, capacity } => Self::BufferFull(wit::BufferState {
+                buffered_samples: buffered as u32,
+                capacity_samples: capacity as u32,
+            }),
             Error::InvalidOption { name, message } => {
                 Self::InvalidOption(wit::OptionFault { name: name.into(), message })
             }
@@ -190,6 +200,7 @@ impl From<Limit> for wit::Limit {
             Limit::ModelDimension => Self::ModelDimension,
             Limit::MemoryBytes => Self::MemoryBytes,
             Limit::UtteranceSamples => Self::UtteranceSamples,
+            Limit::BlockSamples => Self::BlockSamples,
         }
     }
 }
@@ -197,6 +208,7 @@ impl From<Limit> for wit::Limit {
 impl From<Stage> for wit::Stage {
     fn from(stage: Stage) -> Self {
         match stage {
+            Stage::VoiceActivity => Self::VoiceActivity,
             Stage::FrontEnd => Self::FrontEnd,
             Stage::Encoder => Self::Encoder,
             Stage::CrossAttention => Self::CrossAttention,
@@ -209,6 +221,7 @@ impl From<Event> for wit::Event {
     fn from(event: Event) -> Self {
         match event {
             Event::SpeechStarted(at) => Self::SpeechStarted(at),
+            Event::PartialSegment(segment) => Self::PartialSegment(segment.into()),
             Event::FinalSegment(segment) => Self::FinalSegment(segment.into()),
             Event::SpeechEnded(at) => Self::SpeechEnded(at),
             Event::EndOfStream(at) => Self::EndOfStream(at),
@@ -218,11 +231,12 @@ impl From<Event> for wit::Event {
 
 impl From<Segment> for wit::Segment {
     fn from(segment: Segment) -> Self {
-        let words: Vec<_> = segment
-            .words
-            .into_iter()
-            .map(|word| wit::Word { text: word.text, span: None, confidence: word.confidence })
-            .collect();
+        let span = |span: Range<u64>| wit::SampleSpan { start: span.start, end: span.end };
+        let words = segment.words.into_iter().map(|word| wit::Word {
+            text: word.text,
+            span: word.span.map(span),
+            confidence: word.confidence,
+        });
         let tokens = segment.tokens.into_iter().map(|token| wit::Token {
             id: token.id,
             log_probability: token.log_probability,
@@ -231,16 +245,36 @@ impl From<Segment> for wit::Segment {
         Self {
             id: segment.id,
             revision: segment.revision,
-            span: wit::SampleSpan { start: segment.span.start, end: segment.span.end },
+            span: span(segment.span),
             text: segment.text,
-            settled_words: words.len() as u32,
-            words,
-            settled_changed: false,
+            words: words.collect(),
+            settled_words: segment.settled_words as u32,
+            settled_changed: segment.settled_changed,
             tokens: tokens.collect(),
             language: segment.language,
             no_speech_probability: None,
-            guards: if segment.hit_token_rate { wit::Guards::TOKEN_RATE } else { wit::Guards::empty() },
-            ended_by: Some(wit::SegmentEnd::Finish),
+            guards: segment.guards.into(),
+            ended_by: segment.ended_by.map(Into::into),
+        }
+    }
+}
+
+impl From<Guards> for wit::Guards {
+    fn from(guards: Guards) -> Self {
+        let mut flags = Self::empty();
+        flags.set(Self::TOKEN_RATE, guards.token_rate);
+        flags.set(Self::REPETITION, guards.repetition);
+        flags.set(Self::NO_SPEECH, guards.no_speech);
+        flags
+    }
+}
+
+impl From<SegmentEnd> for wit::SegmentEnd {
+    fn from(end: SegmentEnd) -> Self {
+        match end {
+            SegmentEnd::Silence => Self::Silence,
+            SegmentEnd::LongestSegment => Self::LongestSegment,
+            SegmentEnd::Finish => Self::Finish,
         }
     }
 }

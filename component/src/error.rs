@@ -44,6 +44,14 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// There is no room for the block until some of what is buffered has been worked on.
+    #[error("{buffered} of {capacity} samples wait to be worked on: poll, then push the block again")]
+    BufferFull {
+        /// Samples that wait.
+        buffered: usize,
+        /// Samples that may wait.
+        capacity: usize,
+    },
     /// An option has a value that no model could honour.
     #[error("option {name}: {message}")]
     InvalidOption {
@@ -81,6 +89,8 @@ pub enum Limit {
     MemoryBytes,
     /// The audio of one utterance.
     UtteranceSamples,
+    /// A block of audio.
+    BlockSamples,
 }
 
 impl From<candle_core::Error> for Error {

@@ -3,19 +3,21 @@
 //! ```text
 //! model bytes ─► gguf ─► loader ─► weights ─┐
 //!                                           ▼
-//! samples ─► session ─► moonshine::{frontend ─► encoder ─► decoder} ─► greedy ─► segment ─► events
+//! samples ─► session ─► vad ─► endpoint ─► moonshine::{frontend ─► encoder ─► decoder} ─► greedy ─► guards ─► segment ─► events
 //! ```
 //!
-//! `family` is the seam between what every model has and what one family is; `kernels` and `nn` know no model; `bindings`
-//! alone knows the contract.
+//! `family` is the seam between what every model has and what one family is; `kernels` and `nn` know no model; `vad` tells
+//! speech from silence; `bindings` alone knows the contract.
 
 #[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code)] // What wit-bindgen generates: pointers and lengths of the canonical ABI.
 mod bindings;
+mod endpoint;
 pub mod error;
 pub mod family;
 pub mod gguf;
 pub mod greedy;
+pub mod guards;
 pub mod kernels;
 pub mod loader;
 pub mod metrics;
@@ -25,6 +27,7 @@ pub mod options;
 pub mod segment;
 pub mod session;
 pub mod tokenizer;
+pub mod vad;
 pub mod weights;
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 /// A part of the pipeline, in pipeline order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// Finding speech.
+    VoiceActivity,
     /// Samples to frames.
     FrontEnd,
     /// Frames to encoder states.
@@ -15,7 +17,8 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in pipeline order.
-    pub const ALL: [Self; 4] = [Self::FrontEnd, Self::Encoder, Self::CrossAttention, Self::Decoder];
+    pub const ALL: [Self; 5] =
+        [Self::VoiceActivity, Self::FrontEnd, Self::Encoder, Self::CrossAttention, Self::Decoder];
 }
 
 /// What one stage has cost.
@@ -53,10 +56,10 @@ impl Meter {
         self.clock
     }
 
-    /// Does a step of work and books its time and its multiply-accumulate operations to a stage.
-    pub fn measure<T>(&mut self, stage: Stage, multiply_adds: u64, work: impl FnOnce() -> T) -> T {
+    /// Does a step of work, which tells its multiply-accumulate operations, and books them and its time to a stage.
+    pub fn measure<T>(&mut self, stage: Stage, work: impl FnOnce() -> (u64, T)) -> T {
         let before = (self.clock)();
-        let result = work();
+        let (multiply_adds, result) = work();
         let cost = &mut self.costs[stage as usize];
         cost.elapsed_ns += (self.clock)().saturating_sub(before);
         cost.multiply_adds += multiply_adds;

@@ -64,7 +64,7 @@ pub struct SessionOptions {
     pub task: Task,
     /// Whether words carry times.
     pub word_times: bool,
-    /// An upper bound: none are given yet.
+    /// How much may be spent on text that will be revised.
     pub partials: Partials,
     /// When segments end; `None` takes everything up to `finish` for one.
     pub endpointing: Option<Endpointing>,
@@ -74,26 +74,39 @@ pub struct SessionOptions {
     pub context: Option<String>,
 }
 
-impl Default for SessionOptions {
-    fn default() -> Self {
+/// Silence that ends a segment, where nothing else is asked for: 512 ms. Pauses within a sentence are mostly shorter.
+const MINIMUM_SILENCE_SAMPLES: u32 = 8_192;
+/// Shorter speech is noise, where nothing else is asked for: 160 ms. "No" is longer.
+const MINIMUM_SPEECH_SAMPLES: u32 = 2_560;
+/// The longest segment, where nothing else is asked for: 20 s. What it costs to transcribe grows with its square.
+const LONGEST_SEGMENT_SAMPLES: u32 = 320_000;
+
+impl SessionOptions {
+    /// What suits most, for a model that takes segments up to so many samples.
+    #[must_use]
+    pub fn suitable(longest_segment_samples: usize) -> Self {
+        let longest = u32::try_from(longest_segment_samples).unwrap_or(u32::MAX);
         Self {
             language: None,
             task: Task::Transcribe,
             word_times: false,
-            partials: Partials::Economical,
-            endpointing: None,
+            partials: Partials::Eager,
+            endpointing: Some(Endpointing {
+                voice_activity: VoiceActivity::Automatic,
+                minimum_silence: MINIMUM_SILENCE_SAMPLES,
+                minimum_speech: MINIMUM_SPEECH_SAMPLES,
+                longest_segment: LONGEST_SEGMENT_SAMPLES.min(longest),
+            }),
             vocabulary: Vec::new(),
             context: None,
         }
     }
-}
 
-impl SessionOptions {
     /// Checks them against a model that speaks `languages`.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] for a value that is none, [`Error::UnsupportedOption`] for one the model cannot honour.
-    pub fn check(&self, languages: &[String], longest_segment_samples: usize) -> Result<(), Error> {
+    pub fn check(&self, languages: &[String], longest_segment_samples: usize, has_neural: bool) -> Result<(), Error> {
         let invalid = |name, message: &str| Err(Error::InvalidOption { name, message: message.into() });
         let unsupported = |name, message: &str| Err(Error::UnsupportedOption { name, message: message.into() });
         if let Some(language) = &self.language {
@@ -115,7 +128,9 @@ impl SessionOptions {
                 let message = format!("must be 1 to {longest_segment_samples} samples");
                 return invalid("endpointing.longest-segment", &message);
             }
-            return unsupported("endpointing", "this engine takes each stream for one segment: leave it out");
+            if endpointing.voice_activity == VoiceActivity::Neural && !has_neural {
+                return unsupported("endpointing.voice-activity", "the model file has no network for it");
+            }
         }
         if self.vocabulary.iter().any(|phrase| !phrase.weight.is_finite()) {
             return invalid("vocabulary", "has a weight that is not a finite number");
@@ -125,9 +140,6 @@ impl SessionOptions {
         }
         if self.task == Task::Translate {
             return unsupported("task", "the model transcribes and does not translate");
-        }
-        if self.word_times {
-            return unsupported("word-times", "the model does not tell when words were spoken");
         }
         if self.context.is_some() {
             return unsupported("context", "the model is not conditioned on earlier text");

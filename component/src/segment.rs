@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::family::{Hypothesis, Token};
+use crate::guards::Guards;
 use crate::tokenizer::Tokenizer;
 
 /// A word of a segment.
@@ -10,8 +11,21 @@ use crate::tokenizer::Tokenizer;
 pub struct Word {
     /// The word, without surrounding space.
     pub text: String,
+    /// When it was spoken, in sample offsets, where that was asked for.
+    pub span: Option<Range<u64>>,
     /// Geometric mean of its tokens' probabilities.
     pub confidence: f32,
+}
+
+/// Why a segment ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SegmentEnd {
+    /// The speaker paused.
+    Silence,
+    /// It became as long as a segment may be.
+    LongestSegment,
+    /// The host called `finish`.
+    Finish,
 }
 
 /// A stretch of speech and its text.
@@ -27,33 +41,34 @@ pub struct Segment {
     pub text: String,
     /// The text, word by word.
     pub words: Vec<Word>,
+    /// The first so many words are settled.
+    pub settled_words: usize,
+    /// Whether this changes a word that was called settled before.
+    pub settled_changed: bool,
     /// The tokens.
     pub tokens: Vec<Token>,
     /// BCP 47 tag.
     pub language: Option<String>,
-    /// Whether decoding was stopped by the token-rate ceiling.
-    pub hit_token_rate: bool,
+    /// Guards that fired.
+    pub guards: Guards,
+    /// Why it ended; `None` in a partial.
+    pub ended_by: Option<SegmentEnd>,
 }
 
-impl Segment {
-    /// The final segment of a hypothesis over the samples `span`.
-    #[must_use]
-    pub fn last(
-        id: u64,
-        span: Range<u64>,
-        hypothesis: Hypothesis,
-        tokenizer: &Tokenizer,
-        language: Option<String>,
-    ) -> Self {
-        let Hypothesis { tokens, hit_token_rate } = hypothesis;
-        let ids: Vec<u32> = tokens.iter().map(|token| token.id).collect();
-        let words = tokenizer
-            .words(&ids)
-            .into_iter()
-            .map(|(text, range)| Word { text, confidence: confidence(&tokens[range]) })
-            .collect();
-        Self { id, revision: 0, span, text: tokenizer.decode(&ids), words, tokens, language, hit_token_rate }
-    }
+/// The words of a hypothesis.
+#[must_use]
+pub fn words(hypothesis: &Hypothesis, tokenizer: &Tokenizer) -> Vec<Word> {
+    let tokens = &hypothesis.tokens;
+    let ids: Vec<u32> = tokens.iter().map(|token| token.id).collect();
+    let words = tokenizer.words(&ids).into_iter();
+    words.map(|(text, range)| Word { text, span: None, confidence: confidence(&tokens[range]) }).collect()
+}
+
+/// Words with a space between them.
+#[must_use]
+pub fn text(words: &[Word]) -> String {
+    let texts: Vec<_> = words.iter().map(|word| word.text.as_str()).collect();
+    texts.join(" ")
 }
 
 /// Geometric mean of the tokens' probabilities; 1 for no tokens.
@@ -67,6 +82,8 @@ fn confidence(tokens: &[Token]) -> f32 {
 pub enum Event {
     /// Speech begins.
     SpeechStarted(u64),
+    /// What the current segment says so far.
+    PartialSegment(Segment),
     /// A segment's text, which never changes.
     FinalSegment(Segment),
     /// Speech ended.

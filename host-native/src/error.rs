@@ -217,7 +217,8 @@ fn too_large(fault: &types::LimitFault) -> String {
         L::ModelBytes => ("bytes", another),
         L::ModelDimension => ("elements", another),
         L::ChunkBytes => ("bytes", "hand it over in smaller pieces"),
-        L::UtteranceSamples => ("samples", "cut the audio"),
+        L::UtteranceSamples => ("samples", "cut the audio, or let segments end at pauses (`endpointing`)"),
+        L::BlockSamples => ("samples", "hand it over in smaller pieces"),
     };
     format!("too large: {message}: {requested}, and at most {allowed} {unit} can be taken; {way_out}")
 }

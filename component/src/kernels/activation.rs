@@ -82,6 +82,13 @@ pub(crate) fn gelu(x: F32x4) -> F32x4 {
     half.add_product(half, z.mul(p).div(q))
 }
 
+/// 1 / (1 + e^−x), within 2 · 10⁻⁷ of it.
+#[inline(always)]
+#[must_use]
+pub(crate) fn sigmoid(x: F32x4) -> F32x4 {
+    all(1.0).div(all(1.0).add(exp(all(0.0).sub(x))))
+}
+
 /// x / (1 + e^−x).
 #[inline(always)]
 #[must_use]
@@ -139,7 +146,7 @@ fn map(values: &mut [f32], function: impl Fn(F32x4) -> F32x4) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Activation, F32x4, exp, gelu, silu, tanh};
+    use super::{Activation, F32x4, exp, gelu, sigmoid, silu, tanh};
 
     fn one(function: impl Fn(F32x4) -> F32x4, x: f32) -> f32 {
         function(F32x4::splat(x)).to_array()[0]
@@ -178,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn tanh_gelu_and_silu_are_within_their_bounds() {
+    fn tanh_gelu_silu_and_sigmoid_are_within_their_bounds() {
         for x in points() {
             let wide = f64::from(x);
             let near = |is: f32, want: f64, bound: f64| {
@@ -194,6 +201,7 @@ mod tests {
                 one(gelu, x)
             );
             near(one(silu, x), wide / (1.0 + (-wide).exp()), 5e-7);
+            near(one(sigmoid, x), 1.0 / (1.0 + (-wide).exp()), 2e-7);
         }
     }
 

@@ -46,13 +46,19 @@ impl KvCache {
         self.frames
     }
 
+    /// Forgets all frames, and makes room for `capacity` of them where there is less.
+    pub fn make_room(&mut self, capacity: usize) {
+        self.frames = 0;
+        if capacity > self.capacity {
+            // What is too small goes first.
+            (self.keys, self.values) = (Vec::new(), Vec::new());
+            *self = Self::with_capacity(self.heads, self.head_size, capacity);
+        }
+    }
+
     /// Takes keys and values `[frames, heads · head_size]` in place of what was there, and makes room for them.
     pub fn fill(&mut self, keys: &[f32], values: &[f32]) {
-        let frames = keys.len() / (self.heads * self.head_size);
-        if frames > self.capacity {
-            *self = Self::with_capacity(self.heads, self.head_size, frames);
-        }
-        self.frames = 0;
+        self.make_room(keys.len() / (self.heads * self.head_size));
         self.append(keys, values);
     }
 
@@ -66,6 +72,9 @@ impl KvCache {
         for (key, value) in keys.chunks_exact(channels).zip(values.chunks_exact(channels)) {
             assert!(self.frames < self.capacity, "room was made for all frames");
             let (tile, lane) = (self.frames / FRAME_TILE, self.frames % FRAME_TILE);
+            if lane == 0 {
+                self.clear_tile(tile);
+            }
             let keys = self.keys.chunks_exact_mut(self.head_size * self.capacity);
             for (keys, key) in keys.zip(key.chunks_exact(self.head_size)) {
                 let (rows, _) = keys[tile * self.head_size * FRAME_TILE..].as_chunks_mut::<FRAME_TILE>();
@@ -78,6 +87,17 @@ impl KvCache {
                 values[self.frames * self.padded_size..][..self.head_size].copy_from_slice(value);
             }
             self.frames += 1;
+        }
+    }
+
+    /// Makes a tile zero: frames that were there before leave nothing.
+    fn clear_tile(&mut self, tile: usize) {
+        let (keys, values) = (self.head_size * FRAME_TILE, self.padded_size * FRAME_TILE);
+        for head in self.keys.chunks_exact_mut(self.head_size * self.capacity) {
+            head[tile * keys..][..keys].fill(0.0);
+        }
+        for head in self.values.chunks_exact_mut(self.padded_size * self.capacity) {
+            head[tile * values..][..values].fill(0.0);
         }
     }
 

@@ -69,6 +69,12 @@ mod vector {
             Self(f32x4_div(self.0, other.0))
         }
 
+        /// The square roots, correctly rounded, as both WebAssembly and IEEE 754 ask for.
+        #[inline(always)]
+        pub(crate) fn sqrt(self) -> Self {
+            Self(f32x4_sqrt(self.0))
+        }
+
         #[inline(always)]
         pub(crate) fn abs(self) -> Self {
             Self(f32x4_abs(self.0))
@@ -244,6 +250,12 @@ mod vector {
         #[inline(always)]
         pub(crate) fn div(self, other: Self) -> Self {
             Self(from_fn(|i| self.0[i] / other.0[i]))
+        }
+
+        /// The square roots, correctly rounded, as both WebAssembly and IEEE 754 ask for.
+        #[inline(always)]
+        pub(crate) fn sqrt(self) -> Self {
+            Self(self.0.map(f32::sqrt))
         }
 
         #[inline(always)]

@@ -2,6 +2,8 @@
 
 pub mod activation;
 pub mod attention;
+pub mod filter;
+pub(crate) mod float;
 pub mod int8;
 pub(crate) mod lanes;
 pub mod norm;

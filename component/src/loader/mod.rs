@@ -3,7 +3,7 @@
 //! ```text
 //! chunk ─► header (gguf) ─► plan (family) ─► schedule: the file's tensors held against the plan's
 //!                                               │
-//! chunk ─────────────────────────────────────► collect: the tensor that is arriving ─► weights ─► model
+//! chunk ─────────────────────────────────────► collect: the tensor that is arriving ─► weights ─► model, detector
 //! ```
 //!
 //! Memory holds the finished tensors, the one that is arriving (once, in the form of its numbers), and what the caller
@@ -19,7 +19,8 @@ use crate::error::{Error, Limit};
 use crate::family::{self, FAMILIES, Family, Model, Plan};
 use crate::gguf::{Event, FILE_BYTES_LIMIT, Metadata, Parser, aligned};
 use crate::tokenizer::Tokenizer;
-use crate::weights::Weights;
+use crate::vad::silero::Silero;
+use crate::weights::{TensorSpec, Weights};
 use collect::Collector;
 use schedule::{Item, Quantization, schedule};
 
@@ -50,6 +51,8 @@ pub struct ModelCard {
 pub struct Loaded {
     /// The model, ready to transcribe.
     pub model: Rc<dyn Model>,
+    /// The neural voice activity detector that came with it, where one did.
+    pub voice_activity: Option<Rc<Silero>>,
     /// What the file said of it.
     pub card: ModelCard,
     /// Bytes of the file.
@@ -81,8 +84,21 @@ struct Prepared {
     card: ModelCard,
     quantization: Quantization,
     plan: Box<dyn Plan>,
+    /// Whether a voice activity detector comes with the model.
+    has_silero: bool,
     tokenizer: Tokenizer,
     metadata_end: u64,
+}
+
+impl Prepared {
+    /// Every tensor that the file must have.
+    fn tensors(&self) -> Vec<TensorSpec> {
+        let mut specs = self.plan.tensors();
+        if self.has_silero {
+            specs.extend(Silero::tensors());
+        }
+        specs
+    }
 }
 
 /// While the tensors arrive.
@@ -142,6 +158,7 @@ impl Loader {
     ///
     /// # Errors
     /// [`Error::IncompleteModel`] where bytes are missing, [`Error::InvalidState`] where a `write` had failed,
+    /// [`Error::UnsupportedModel`] where the voice activity detector's weights are none that it can have,
     /// [`Error::Internal`] where the family cannot make a model of what it asked for.
     pub fn finish(self) -> Result<Loaded, Error> {
         let received_bytes = self.received_bytes;
@@ -155,9 +172,12 @@ impl Loader {
         if received_bytes < expected_bytes {
             return incomplete(Some(expected_bytes));
         }
-        let Prepared { card, plan, tokenizer, .. } = data.prepared;
-        let model = plan.build(data.weights, tokenizer)?;
-        Ok(Loaded { model, card, file_bytes: received_bytes })
+        let Prepared { card, plan, has_silero, tokenizer, .. } = data.prepared;
+        let mut weights = data.weights;
+        // First, so that the weights that are left are exactly the family's.
+        let voice_activity = has_silero.then(|| Silero::new(&mut weights).map(Rc::new)).transpose()?;
+        let model = plan.build(weights, tokenizer)?;
+        Ok(Loaded { model, voice_activity, card, file_bytes: received_bytes })
     }
 
     /// Gives the bytes taken in all once this chunk is.
@@ -193,7 +213,7 @@ impl Loader {
                         let prepared = header
                             .prepared
                             .ok_or_else(|| Error::Internal("tensors came before metadata".to_owned()))?;
-                        let specs = prepared.plan.tensors();
+                        let specs = prepared.tensors();
                         let items = schedule(tensors, &specs, prepared.quantization, prepared.metadata_end)?;
                         let offset = header.parser.offset();
                         break Box::new(Data::new(prepared, items, offset, self.total_bytes)?);
@@ -219,6 +239,7 @@ impl Loader {
             )));
         }
         let plan = family.plan(&metadata)?;
+        let has_silero = Silero::is_announced(&metadata)?;
         let tokenizer = Tokenizer::from_metadata(&mut metadata)?;
         let card = ModelCard {
             architecture,
@@ -228,7 +249,7 @@ impl Loader {
             quantization: quantization_name,
             vocabulary_tokens: tokenizer.vocabulary_tokens(),
         };
-        Ok(Prepared { card, quantization, plan, tokenizer, metadata_end: metadata.end() })
+        Ok(Prepared { card, quantization, plan, has_silero, tokenizer, metadata_end: metadata.end() })
     }
 }
 

@@ -1,5 +1,6 @@
 //! One token at a time: pre-norm transformer layers with causal self-attention, cross-attention and a gated feed-forward.
 
+use super::budget::{Budget, FLOAT_COST, VALUE_COST};
 use super::config::Config;
 use super::encoder::{Attention, biased};
 use crate::error::Error;
@@ -45,6 +46,8 @@ pub struct Decoder {
 pub struct DecoderState {
     /// Keys and values of the encoder states, per layer.
     cross: Vec<KeyValues>,
+    /// Layers whose cross-attention has them.
+    prepared: usize,
     /// Keys and values of the tokens so far, per layer.
     past: Vec<KvCache>,
     /// Tokens so far.
@@ -70,6 +73,13 @@ struct Work {
     angles: Angles,
     input: InputBuffer,
     scratch: Scratch,
+}
+
+impl Work {
+    /// What is as wide as the states.
+    fn rows(&mut self) -> [&mut Vec<f32>; 5] {
+        [&mut self.states, &mut self.queries, &mut self.keys, &mut self.values, &mut self.attended]
+    }
 }
 
 impl DecoderState {
@@ -119,25 +129,70 @@ impl Decoder {
         })
     }
 
-    /// Computes the cross-attention's keys and values, once an utterance, from encoder states `[frames, width]`, and makes
-    /// room for `max_tokens` tokens.
+    /// What the decoder remembers of an utterance: nothing yet, and with room for nothing.
+    #[must_use]
+    pub fn state(&self) -> DecoderState {
+        let memory = |layer: &Layer| KeyValues::new(self.heads, self.head_size, layer.cross_attention.key.is_int8());
+        DecoderState {
+            cross: self.layers.iter().map(memory).collect(),
+            prepared: 0,
+            past: vec![KvCache::with_capacity(self.heads, self.head_size, 0); self.layers.len()],
+            position: 0,
+            work: Work::default(),
+        }
+    }
+
+    /// Makes room for so many frames and tokens, and for steps of [`Decoder::tokens_at_once`].
+    pub fn make_room(&self, frames: usize, max_tokens: usize, state: &mut DecoderState) {
+        state.cross.iter_mut().for_each(|memory| memory.make_room(frames));
+        state.past.iter_mut().for_each(|past| past.make_room(max_tokens));
+        let count = self.tokens_at_once();
+        state.work.logits.resize(count * self.embedding.outputs(), 0.0);
+        for Layer { expand, contract, .. } in &self.layers {
+            state.work.expanded.resize(count * expand.outputs(), 0.0);
+            state.work.gated.resize(count * contract.inputs(), 0.0);
+            state.work.input.make_room(count, contract);
+        }
+        for rows in state.work.rows() {
+            rows.resize(count * self.heads * self.head_size, 0.0);
+        }
+        self.rope.turn(0, count, &mut state.work.angles);
+    }
+
+    /// Forgets the utterance.
+    pub fn begin(&self, state: &mut DecoderState) {
+        state.truncate(0);
+        state.prepared = 0;
+    }
+
+    /// Computes the cross-attention's keys and values from encoder states `[frames, width]`, once an utterance: as many
+    /// layers as the budget allows. Says whether those were the last. `room` is twice as long as `encoded`.
     ///
     /// # Errors
     /// [`Error::Internal`] where a layer's weights are not of its shape.
-    pub fn begin(&self, encoded: &[f32], max_tokens: usize) -> Result<DecoderState, Error> {
-        let mut work = Work::default();
-        let (mut keys, mut values) = (vec![0.0; encoded.len()], vec![0.0; encoded.len()]);
-        let mut cross = Vec::with_capacity(self.layers.len());
-        for Layer { cross_attention, .. } in &self.layers {
-            let input = work.input.rows(encoded, &cross_attention.key);
-            cross_attention.key.forward(input, Output::Replace, &mut keys)?;
-            cross_attention.value.forward(input, Output::Replace, &mut values)?;
-            let mut memory = KeyValues::new(self.heads, self.head_size, cross_attention.key.is_int8());
-            memory.fill(&keys, &values);
-            cross.push(memory);
+    pub fn prepare(
+        &self,
+        encoded: &[f32],
+        room: &mut [f32],
+        state: &mut DecoderState,
+        budget: &mut Budget,
+    ) -> Result<bool, Error> {
+        let (keys, values) = room.split_at_mut(encoded.len());
+        let frames = (encoded.len() / (self.heads * self.head_size)) as u64;
+        while let (Some(layer), Some(memory)) = (self.layers.get(state.prepared), state.cross.get_mut(state.prepared)) {
+            let Attention { key, value, .. } = &layer.cross_attention;
+            let multiply_adds = frames * (key.multiply_adds() + value.multiply_adds());
+            let cost = if key.is_int8() { multiply_adds } else { FLOAT_COST * multiply_adds };
+            if !budget.allows(multiply_adds, cost + VALUE_COST * encoded.len() as u64) {
+                return Ok(false);
+            }
+            let input = state.work.input.rows(encoded, key);
+            key.forward(input, Output::Replace, keys)?;
+            value.forward(input, Output::Replace, values)?;
+            memory.fill(keys, values);
+            state.prepared += 1;
         }
-        let past = vec![KvCache::with_capacity(self.heads, self.head_size, max_tokens); self.layers.len()];
-        Ok(DecoderState { cross, past, position: 0, work })
+        Ok(true)
     }
 
     /// How many tokens may go through the layers at once. In floats it is one: there, the order of a sum depends on how many
@@ -153,12 +208,10 @@ impl Decoder {
     /// # Errors
     /// [`Error::Internal`] where the state is another model's or a token is not in the vocabulary.
     pub fn step(&self, tokens: &[u32], state: &mut DecoderState, next: &mut Vec<Token>) -> Result<(), Error> {
-        let DecoderState { cross, past, position, work } = state;
+        let DecoderState { cross, past, position, work, .. } = state;
         let (width, count) = (self.heads * self.head_size, tokens.len());
+        work.rows().into_iter().for_each(|rows| rows.resize(count * width, 0.0));
         let Work { states, queries, keys, values, attended, expanded, gated, logits, angles, input, scratch } = work;
-        for rows in [&mut *states, &mut *queries, &mut *keys, &mut *values, &mut *attended] {
-            rows.resize(count * width, 0.0);
-        }
         for (&token, row) in tokens.iter().zip(states.chunks_exact_mut(width)) {
             self.embedding.embed(token, row)?;
         }
@@ -197,15 +250,6 @@ impl Decoder {
         self.embedding.forward(input.normal(states, &self.norm, &self.embedding), Output::Replace, logits)?;
         next.extend(logits.chunks_exact(self.embedding.outputs()).map(greedy::pick));
         Ok(())
-    }
-
-    /// Multiply-accumulate operations of [`Decoder::begin`] for encoder states `[frames, width]`.
-    #[must_use]
-    pub fn begin_multiply_adds(&self, encoded: &[f32]) -> u64 {
-        let projections =
-            |layer: &Layer| layer.cross_attention.key.multiply_adds() + layer.cross_attention.value.multiply_adds();
-        let frames = encoded.len() / (self.heads * self.head_size);
-        frames as u64 * self.layers.iter().map(projections).sum::<u64>()
     }
 
     /// Multiply-accumulate operations of the next [`Decoder::step`] with `count` tokens.

@@ -3,13 +3,18 @@
 //! `conv1 → tanh → group norm → conv2 → GELU → conv3 → GELU`, as in `MoonshineEncoder.forward` of transformers
 //! (`modeling_moonshine.py`). Everything is `[frames, channels]`, so that a window of frames lies in one piece and a
 //! convolution is a linear layer over windows.
+//!
+//! All of it happens in one place: samples lie at its end, and each convolution writes to its beginning what it has made of
+//! values that it has read and that no later window needs.
 
-use super::config::{CONV1_STRIDE, CONV2_STRIDE, CONV3_STRIDE, Config};
+use super::budget::{Budget, FLOAT_COST, VALUE_COST};
+use super::config::{CONV1_KERNEL, CONV1_STRIDE, CONV2_STRIDE, CONV3_STRIDE, Config};
 use crate::error::Error;
 use crate::kernels::activation::Activation;
+use crate::kernels::filter::Filters;
 use crate::nn::linear::{InputBuffer, Linear, Output, window_count};
 use crate::nn::norm::GroupNorm;
-use crate::weights::{Matrix, Weights};
+use crate::weights::Weights;
 
 /// Windows that are convolved at once: what they are quantized to stays in the cache.
 const WINDOW_BLOCK: usize = 64;
@@ -19,11 +24,51 @@ const FLOAT_WINDOW_BLOCK: usize = 512;
 /// The front end's weights.
 #[derive(Debug)]
 pub struct FrontEnd {
-    conv1: Linear,
+    conv1: Filters,
     group_norm: GroupNorm,
     conv2: Linear,
     conv3: Linear,
     width: usize,
+}
+
+/// How far an utterance has come in the front end, and what it works in.
+#[derive(Debug, Default)]
+pub struct FrontEndState {
+    pass: Pass,
+    /// Windows of this pass that are done.
+    done: usize,
+    /// Windows of each convolution.
+    windows: [usize; 3],
+    /// Values that the utterance has room in.
+    room: usize,
+    /// The samples of a block of windows.
+    samples: Vec<f32>,
+    /// What the group norm multiplies with and adds.
+    factors: Vec<f32>,
+    input: InputBuffer,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+enum Pass {
+    #[default]
+    Conv1,
+    GroupNorm,
+    Conv2,
+    Conv3,
+}
+
+impl FrontEndState {
+    /// Whether nothing was done yet.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        matches!(self.pass, Pass::Conv1) && self.done == 0
+    }
+
+    /// Frames that come out.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.windows[2]
+    }
 }
 
 impl FrontEnd {
@@ -33,7 +78,8 @@ impl FrontEnd {
     /// [`Error::Internal`] where one is missing.
     pub fn new(config: &Config, weights: &mut Weights) -> Result<Self, Error> {
         let mut plain = |name: &str| weights.take_plain(&format!("model.encoder.{name}"));
-        let conv1 = Linear::new(Matrix::Float(plain("conv1.weight")?.squeeze(1)?), None)?;
+        let filters = plain("conv1.weight")?.flatten_all()?.to_vec1()?;
+        let conv1 = Filters::pack(config.width, CONV1_KERNEL, &filters);
         let (weight, bias) = (plain("groupnorm.weight")?, plain("groupnorm.bias")?);
         let group_norm = GroupNorm::new(&weight, &bias, f64::from(config.group_norm_epsilon))?;
         let (bias2, bias3) = (plain("conv2.bias")?, plain("conv3.bias")?);
@@ -42,40 +88,113 @@ impl FrontEnd {
         Ok(Self { conv1, group_norm, conv2, conv3, width: config.width })
     }
 
-    /// Mono samples at 16 000 Hz to frames `[frames, width]`.
+    /// Frames of so many samples.
+    #[must_use]
+    pub fn frames(&self, samples: usize) -> usize {
+        self.windows(samples)[2]
+    }
+
+    /// Windows of each convolution in so many samples.
+    fn windows(&self, samples: usize) -> [usize; 3] {
+        let frames1 = window_count(samples, self.conv1.taps(), CONV1_STRIDE);
+        let frames2 = window_count(frames1 * self.width, self.conv2.inputs(), CONV2_STRIDE * self.width);
+        let channels = self.conv2.outputs();
+        [frames1, frames2, window_count(frames2 * channels, self.conv3.inputs(), CONV3_STRIDE * channels)]
+    }
+
+    /// Values that so many samples, and what becomes of them, need room for. More than six times as many as the frames that
+    /// come out have.
+    #[must_use]
+    pub fn room(&self, samples: usize) -> usize {
+        let [windows, ..] = self.windows(samples);
+        // A window's outputs may take the place of all samples before the next window, but not of the next one's.
+        (windows * self.width + CONV1_KERNEL - CONV1_STRIDE).max(samples)
+    }
+
+    /// Begins with mono samples at 16 000 Hz, enough for a frame; `values` are at least [`FrontEnd::room`].
+    pub fn begin(&self, samples: &[f32], state: &mut FrontEndState, values: &mut [f32]) {
+        state.windows = self.windows(samples.len());
+        state.room = self.room(samples.len());
+        (state.pass, state.done) = (Pass::Conv1, 0);
+        let heard = (state.windows[0] - 1) * CONV1_STRIDE + CONV1_KERNEL;
+        values[state.room - heard..state.room].copy_from_slice(&samples[..heard]);
+    }
+
+    /// Does what the budget allows and says whether that was the last of it: the frames, `[frames, width]`, are then the
+    /// first of `values`, which are those of [`FrontEnd::begin`].
     ///
     /// # Errors
     /// [`Error::Internal`] where a layer's weights are not of its shape.
-    pub fn forward(&self, samples: &[f32]) -> Result<Vec<f32>, Error> {
-        let mut x = convolve(&self.conv1, samples, CONV1_STRIDE, Activation::Tanh)?;
-        self.group_norm.forward(&mut x);
-        let x = convolve(&self.conv2, &x, CONV2_STRIDE * self.width, Activation::Gelu)?;
-        convolve(&self.conv3, &x, CONV3_STRIDE * self.conv2.outputs(), Activation::Gelu)
+    pub fn advance(&self, state: &mut FrontEndState, values: &mut [f32], budget: &mut Budget) -> Result<bool, Error> {
+        let values = &mut values[..state.room];
+        let [windows1, windows2, windows3] = state.windows;
+        loop {
+            let next = match state.pass {
+                Pass::Conv1 => self.filter(state, values, budget).then_some(Pass::GroupNorm),
+                Pass::GroupNorm => {
+                    let values = &mut values[..windows1 * self.width];
+                    if !budget.allows(0, VALUE_COST * values.len() as u64) {
+                        return Ok(false);
+                    }
+                    self.group_norm.forward(values, &mut state.factors);
+                    Some(Pass::Conv2)
+                }
+                Pass::Conv2 => convolve(&self.conv2, windows2, CONV2_STRIDE * self.width, state, values, budget)?
+                    .then_some(Pass::Conv3),
+                Pass::Conv3 => {
+                    let step = CONV3_STRIDE * self.conv2.outputs();
+                    return convolve(&self.conv3, windows3, step, state, values, budget);
+                }
+            };
+            let Some(next) = next else { return Ok(false) };
+            (state.pass, state.done) = (next, 0);
+        }
     }
 
-    /// Multiply-accumulate operations for so many samples.
-    #[must_use]
-    pub fn multiply_adds(&self, samples: usize) -> u64 {
-        let frames1 = window_count(samples, self.conv1.inputs(), CONV1_STRIDE);
-        let frames2 = window_count(frames1 * self.width, self.conv2.inputs(), CONV2_STRIDE * self.width);
-        let channels = self.conv2.outputs();
-        let frames3 = window_count(frames2 * channels, self.conv3.inputs(), CONV3_STRIDE * channels);
-        frames1 as u64 * self.conv1.multiply_adds()
-            + frames2 as u64 * self.conv2.multiply_adds()
-            + frames3 as u64 * self.conv3.multiply_adds()
+    /// The first convolution, which reads samples, and its activation; whether it is done.
+    fn filter(&self, state: &mut FrontEndState, values: &mut [f32], budget: &mut Budget) -> bool {
+        let total = state.windows[0];
+        let first_sample = state.room - ((total - 1) * CONV1_STRIDE + CONV1_KERNEL);
+        while state.done < total {
+            let count = WINDOW_BLOCK.min(total - state.done);
+            let multiply_adds = count as u64 * self.conv1.multiply_adds();
+            if !budget.allows(multiply_adds, FLOAT_COST * multiply_adds) {
+                return false;
+            }
+            let samples = &values[first_sample + state.done * CONV1_STRIDE..];
+            state.samples.clear();
+            state.samples.extend_from_slice(&samples[..(count - 1) * CONV1_STRIDE + CONV1_KERNEL]);
+            let out = &mut values[state.done * self.width..][..count * self.width];
+            self.conv1.forward(&state.samples, CONV1_STRIDE, out);
+            Activation::Tanh.apply(out);
+            state.done += count;
+        }
+        true
     }
 }
 
-/// A convolution of frames that lie one after the other, with windows `step` values apart, and its activation.
-fn convolve(conv: &Linear, x: &[f32], step: usize, activation: Activation) -> Result<Vec<f32>, Error> {
-    let windows = window_count(x.len(), conv.inputs(), step);
-    let mut out = vec![0.0; windows * conv.outputs()];
-    let mut buffer = InputBuffer::default();
-    let block_windows = if conv.is_int8() { WINDOW_BLOCK } else { FLOAT_WINDOW_BLOCK };
-    for (block, out) in out.chunks_mut(block_windows * conv.outputs()).enumerate() {
-        let input = buffer.windows(&x[block * block_windows * step..], out.len() / conv.outputs(), step, conv);
+/// A convolution of frames that lie one after the other, `total` windows `step` values apart, and its activation; whether it
+/// is done. Its outputs take the place of its inputs.
+fn convolve(
+    conv: &Linear,
+    total: usize,
+    step: usize,
+    state: &mut FrontEndState,
+    values: &mut [f32],
+    budget: &mut Budget,
+) -> Result<bool, Error> {
+    let (block, cost) = if conv.is_int8() { (WINDOW_BLOCK, 1) } else { (FLOAT_WINDOW_BLOCK, FLOAT_COST) };
+    while state.done < total {
+        let count = block.min(total - state.done);
+        let multiply_adds = count as u64 * conv.multiply_adds();
+        if !budget.allows(multiply_adds, cost * multiply_adds) {
+            return Ok(false);
+        }
+        let input = state.input.windows(&values[state.done * step..], count, step, conv);
+        let out = &mut values[state.done * conv.outputs()..][..count * conv.outputs()];
         conv.forward(input, Output::Replace, out)?;
-        activation.apply(out);
+        Activation::Gelu.apply(out);
+        state.done += count;
     }
-    Ok(out)
+    Ok(true)
 }

@@ -2,6 +2,7 @@
 //!
 //! The order of operations follows `transformers`' `modeling_moonshine.py`; weights and names are in `MODEL-FORMAT.md`.
 
+pub mod budget;
 pub mod config;
 pub mod decoder;
 pub mod encoder;
@@ -16,10 +17,11 @@ use crate::gguf::Metadata;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{TensorSpec, Weights};
 
+use budget::Budget;
 use config::{CONV1_STRIDE, CONV2_STRIDE, CONV3_STRIDE, Config, shortest_utterance_samples};
 use decoder::Decoder;
 use encoder::Encoder;
-use frontend::FrontEnd;
+use frontend::{FrontEnd, FrontEndState};
 use utterance::MoonshineTranscriber;
 
 /// The family.
@@ -78,14 +80,22 @@ impl MoonshineModel {
         })
     }
 
-    /// Encoder states `[frames, width]` of an utterance, all at once: what its steps compute one by one.
+    /// Encoder states `[frames, width]` of an utterance of at least a frame, all at once: what its steps compute one by one.
     ///
     /// # Errors
     /// [`Error::Internal`] where a layer's weights are not of its shape.
     pub fn encode(&self, samples: &[f32]) -> Result<Vec<f32>, Error> {
-        let mut state = self.encoder.begin(self.front_end.forward(samples)?);
-        (0..self.encoder.layers()).try_for_each(|layer| self.encoder.forward_layer(layer, &mut state))?;
-        Ok(state.states)
+        let mut values = vec![0.0; self.front_end.room(samples.len())];
+        let mut state = FrontEndState::default();
+        self.front_end.begin(samples, &mut state, &mut values);
+        while !self.front_end.advance(&mut state, &mut values, &mut Budget::default())? {}
+        let frames = state.frames();
+        let mut state = self.encoder.state();
+        self.encoder.make_room(frames, &mut state);
+        self.encoder.begin(frames, &mut state);
+        while !self.encoder.advance(&mut state, &mut values, &mut Budget::default())? {}
+        values.truncate(frames * self.config.width);
+        Ok(values)
     }
 }
 

@@ -1,38 +1,51 @@
-//! One utterance on its way through the model, a bounded step at a time.
+//! One utterance after the other on its way through the model, a bounded step at a time.
 
 use std::rc::Rc;
 
 use super::MoonshineModel;
+use super::budget::Budget;
+use super::config::{SAMPLE_RATE_HZ, shortest_utterance_samples};
 use super::decoder::{Decoder, DecoderState};
 use super::encoder::EncoderState;
-use crate::error::Error;
+use super::frontend::FrontEndState;
+use crate::error::{Error, Limit};
 use crate::family::{Hypothesis, Progress, Token, Transcriber};
 use crate::kernels::int8::variant;
 use crate::metrics::{Meter, Stage};
+
+/// Room is made for whole multiples of so many samples, so that utterances that grow a little do not each make new room.
+const ROOM_SAMPLES: usize = 4 * SAMPLE_RATE_HZ as usize;
 
 /// Transcribes utterances.
 #[derive(Debug)]
 pub(super) struct MoonshineTranscriber {
     model: Rc<MoonshineModel>,
-    max_tokens: usize,
-    draft: Vec<u32>,
     work: Work,
+    /// The longest utterance that there is room for, in samples.
+    room_samples: usize,
+    /// What one piece of work leaves to the next: samples first, encoder states in the end.
+    values: Vec<f32>,
+    front_end: FrontEndState,
+    encoder: EncoderState,
+    decoding: Decoding,
 }
 
-/// Where an utterance stands: what the next step needs, and no more.
-#[derive(Debug)]
+/// What the next step works on.
+#[derive(Debug, Clone, Copy)]
 enum Work {
-    FrontEnd(Vec<f32>),
-    Encoder { layer: usize, state: Box<EncoderState> },
-    CrossAttention { encoded: Vec<f32> },
-    Decoder(Box<Decoding>),
-    Finished,
+    Nothing,
+    FrontEnd,
+    Encoder,
+    CrossAttention,
+    Decoder,
 }
 
-/// Greedy decoding, under way.
+/// Greedy decoding.
 #[derive(Debug)]
 struct Decoding {
     state: DecoderState,
+    /// The most tokens that the utterance can have.
+    max_tokens: usize,
     /// The token to read next, and after it what is expected to follow.
     expected: Vec<u32>,
     /// How many of them were read.
@@ -45,89 +58,162 @@ struct Decoding {
 impl MoonshineTranscriber {
     /// Nothing to do yet.
     pub(super) fn new(model: Rc<MoonshineModel>) -> Self {
-        Self { model, max_tokens: 0, draft: Vec::new(), work: Work::Finished }
+        Self {
+            work: Work::Nothing,
+            room_samples: 0,
+            values: Vec::new(),
+            front_end: FrontEndState::default(),
+            encoder: model.encoder.state(),
+            decoding: Decoding::new(&model.decoder),
+            model,
+        }
+    }
+
+    /// Makes room for an utterance of so many samples.
+    fn make_room(&mut self, samples: usize) -> Result<(), Error> {
+        if samples <= self.room_samples {
+            return Ok(());
+        }
+        let model = Rc::clone(&self.model);
+        let MoonshineModel { config, front_end, encoder, decoder, .. } = &*model;
+        let samples = samples.next_multiple_of(ROOM_SAMPLES).min(config.longest_utterance_samples);
+        let values = front_end.room(samples);
+        // What is too small goes first, all of it: the new takes its place.
+        *self = Self::new(Rc::clone(&model));
+        self.values.try_reserve_exact(values).map_err(|_| Error::LimitExceeded {
+            limit: Limit::MemoryBytes,
+            allowed: 0,
+            requested: (values * size_of::<f32>()) as u64,
+            message: "there is no memory left to transcribe in, in bytes".into(),
+        })?;
+        self.values.resize(values, 0.0);
+        let frames = front_end.frames(samples);
+        encoder.make_room(frames, &mut self.encoder);
+        let max_tokens = config.max_tokens(samples);
+        decoder.make_room(frames, max_tokens + 1, &mut self.decoding.state);
+        self.decoding.hypothesis.tokens.reserve_exact(max_tokens);
+        self.room_samples = samples;
+        Ok(())
     }
 }
 
 impl Transcriber for MoonshineTranscriber {
     fn begin(&mut self, samples: &[f32], draft: &[u32], _align: bool) -> Result<(), Error> {
-        self.max_tokens = self.model.config.max_tokens(samples.len());
-        self.draft = draft.to_vec();
-        self.work = Work::FrontEnd(samples.to_vec());
+        self.work = Work::Nothing;
+        let model = Rc::clone(&self.model);
+        let config = &model.config;
+        let lengths = shortest_utterance_samples()..=config.longest_utterance_samples;
+        if !lengths.contains(&samples.len()) {
+            return Err(Error::Internal(format!("{} samples do not make an utterance", samples.len())));
+        }
+        self.make_room(samples.len())?;
+        model.front_end.begin(samples, &mut self.front_end, &mut self.values);
+        self.decoding.begin(&model.decoder, model.tokenizer.bos(), draft, config.max_tokens(samples.len()));
+        self.work = Work::FrontEnd;
         Ok(())
     }
 
     fn step(&mut self, meter: &mut Meter) -> Result<Progress, Error> {
-        let MoonshineModel { front_end, encoder, decoder, tokenizer, .. } = &*self.model;
-        self.work = match std::mem::replace(&mut self.work, Work::Finished) {
-            Work::FrontEnd(samples) => {
-                variant::choose(meter.clock());
-                let cost = front_end.multiply_adds(samples.len());
-                let frames = meter.measure(Stage::FrontEnd, cost, || front_end.forward(&samples))?;
-                Work::Encoder { layer: 0, state: Box::new(encoder.begin(frames)) }
-            }
-            Work::Encoder { layer, mut state } => {
-                let cost = encoder.layer_multiply_adds(layer, &state);
-                meter.measure(Stage::Encoder, cost, || encoder.forward_layer(layer, &mut state))?;
-                if layer + 1 < encoder.layers() {
-                    Work::Encoder { layer: layer + 1, state }
+        let Self { values, front_end, encoder, decoding, .. } = self;
+        let model = &*self.model;
+        let work = std::mem::replace(&mut self.work, Work::Nothing);
+        self.work = match work {
+            Work::FrontEnd => {
+                if front_end.is_fresh() {
+                    variant::choose(meter.clock());
+                }
+                if advance(meter, Stage::FrontEnd, |budget| model.front_end.advance(front_end, values, budget))? {
+                    model.encoder.begin(front_end.frames(), encoder);
+                    Work::Encoder
                 } else {
-                    Work::CrossAttention { encoded: state.states }
+                    work
                 }
             }
-            Work::CrossAttention { encoded } => {
-                let cost = decoder.begin_multiply_adds(&encoded);
-                let state =
-                    meter.measure(Stage::CrossAttention, cost, || decoder.begin(&encoded, self.max_tokens + 1))?;
-                let mut expected = vec![tokenizer.bos()];
-                expected.append(&mut self.draft);
-                Work::Decoder(Box::new(Decoding::new(state, expected, decoder.tokens_at_once(), self.max_tokens)))
+            Work::Encoder => {
+                let done = advance(meter, Stage::Encoder, |budget| model.encoder.advance(encoder, values, budget))?;
+                if done { Work::CrossAttention } else { work }
             }
-            Work::Decoder(mut decoding) => match decoding.step(decoder, tokenizer.eos(), self.max_tokens, meter)? {
-                Some(hypothesis) => return Ok(Progress::Done(hypothesis)),
-                None => Work::Decoder(decoding),
-            },
-            Work::Finished => return Err(Error::Internal("a step where nothing is under way".into())),
+            Work::CrossAttention => {
+                let (encoded, room) = values.split_at_mut(front_end.frames() * model.config.width);
+                let room = &mut room[..2 * encoded.len()];
+                let done = advance(meter, Stage::CrossAttention, |budget| {
+                    model.decoder.prepare(encoded, room, &mut decoding.state, budget)
+                })?;
+                if done { Work::Decoder } else { work }
+            }
+            Work::Decoder => {
+                if decoding.step(&model.decoder, model.tokenizer.eos(), meter)? {
+                    return Ok(Progress::Done(decoding.hypothesis.clone()));
+                }
+                work
+            }
+            Work::Nothing => return Err(Error::Internal("a step where nothing is under way".into())),
         };
         Ok(Progress::Working)
     }
 }
 
+/// Does a step of a stage, and says whether that was its last.
+fn advance(
+    meter: &mut Meter,
+    stage: Stage,
+    work: impl FnOnce(&mut Budget) -> Result<bool, Error>,
+) -> Result<bool, Error> {
+    meter.measure(stage, || {
+        let mut budget = Budget::default();
+        let done = work(&mut budget);
+        (budget.multiply_adds(), done)
+    })
+}
+
 impl Decoding {
-    fn new(state: DecoderState, expected: Vec<u32>, at_once: usize, max_tokens: usize) -> Self {
-        // Room for all there can be: a step allocates nothing.
-        let hypothesis = Hypothesis { tokens: Vec::with_capacity(max_tokens), hit_token_rate: false };
-        Self { state, expected, read: 0, next: Vec::with_capacity(at_once), hypothesis }
+    fn new(decoder: &Decoder) -> Self {
+        Self {
+            state: decoder.state(),
+            max_tokens: 0,
+            expected: Vec::new(),
+            read: 0,
+            next: Vec::with_capacity(decoder.tokens_at_once()),
+            hypothesis: Hypothesis::default(),
+        }
     }
 
-    /// Reads the token that was chosen last and, while a draft is right, some of the draft's tokens with it. Gives the
-    /// hypothesis at its end.
+    /// Forgets what was decoded before.
+    fn begin(&mut self, decoder: &Decoder, start: u32, draft: &[u32], max_tokens: usize) {
+        decoder.begin(&mut self.state);
+        self.max_tokens = max_tokens;
+        self.expected.clear();
+        self.expected.push(start);
+        self.expected.extend_from_slice(draft);
+        self.read = 0;
+        self.hypothesis.tokens.clear();
+        self.hypothesis.hit_token_rate = false;
+    }
+
+    /// Reads the token that was chosen last and, while a draft is right, some of the draft's tokens with it. Says whether
+    /// the hypothesis is at its end.
     ///
     /// The result is that of reading one token after the other, bit for bit: each token's choice is made from the same sums
     /// whether others are read with it or not, and what was read after the draft's first wrong token is forgotten.
-    fn step(
-        &mut self,
-        decoder: &Decoder,
-        end: u32,
-        max_tokens: usize,
-        meter: &mut Meter,
-    ) -> Result<Option<Hypothesis>, Error> {
+    fn step(&mut self, decoder: &Decoder, end: u32, meter: &mut Meter) -> Result<bool, Error> {
         let position = self.state.position();
-        let room = decoder.tokens_at_once().min(max_tokens + 1 - position);
+        let room = decoder.tokens_at_once().min(self.max_tokens + 1 - position);
         let last = (self.read + room).min(self.expected.len());
         let tokens = &self.expected[self.read..last];
         self.next.clear();
-        let cost = decoder.step_multiply_adds(tokens.len(), &self.state);
-        meter.measure(Stage::Decoder, cost, || decoder.step(tokens, &mut self.state, &mut self.next))?;
+        meter.measure(Stage::Decoder, || {
+            let multiply_adds = decoder.step_multiply_adds(tokens.len(), &self.state);
+            (multiply_adds, decoder.step(tokens, &mut self.state, &mut self.next))
+        })?;
         self.read = last;
         for (i, token) in self.next.iter().enumerate() {
             meter.count_token();
             if token.id == end {
-                return Ok(Some(std::mem::take(&mut self.hypothesis)));
+                return Ok(true);
             }
-            if self.hypothesis.tokens.len() == max_tokens {
+            if self.hypothesis.tokens.len() == self.max_tokens {
                 self.hypothesis.hit_token_rate = true;
-                return Ok(Some(std::mem::take(&mut self.hypothesis)));
+                return Ok(true);
             }
             self.hypothesis.tokens.push(*token);
             let following = last - self.next.len() + i + 1;
@@ -140,6 +226,6 @@ impl Decoding {
                 break;
             }
         }
-        Ok(None)
+        Ok(false)
     }
 }

@@ -40,6 +40,14 @@ impl KeyValues {
         }
     }
 
+    /// Makes room for so many frames, in place of what was there, so that filling in as many allocates nothing.
+    pub fn make_room(&mut self, frames: usize) {
+        match self {
+            Self::Float(memory) => memory.make_room(frames),
+            Self::Int8(memory) => memory.make_room(frames),
+        }
+    }
+
     /// Takes keys and values `[frames, heads · head_size]` in place of what was there.
     pub fn fill(&mut self, keys: &[f32], values: &[f32]) {
         match self {

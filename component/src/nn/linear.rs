@@ -36,6 +36,15 @@ pub struct InputBuffer {
 }
 
 impl InputBuffer {
+    /// Makes room for so many rows for `reader`.
+    pub fn make_room(&mut self, rows: usize, reader: &Linear) {
+        if reader.is_int8() {
+            self.rows.make_room(rows, reader.inputs());
+        } else {
+            self.floats.resize(rows * reader.inputs(), 0.0);
+        }
+    }
+
     /// Rows `[n, in]` for `reader` and other layers with weights of its kind.
     pub fn rows<'a>(&'a mut self, x: &'a [f32], reader: &Linear) -> Input<'a> {
         let columns = reader.inputs();

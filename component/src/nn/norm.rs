@@ -56,14 +56,16 @@ impl GroupNorm {
         Ok(Self { weight: weight.to_vec1()?, bias: bias.to_vec1()?, epsilon })
     }
 
-    /// Normalizes `[frames, channels]` in place.
-    pub fn forward(&self, x: &mut [f32]) {
+    /// Normalizes `[frames, channels]` in place. `factors` is kept from call to call, so that nothing is allocated.
+    pub fn forward(&self, x: &mut [f32], factors: &mut Vec<f32>) {
         let (mean, variance) = moments(x);
         let inverse = 1.0 / (variance + self.epsilon).sqrt();
-        let scales: Vec<f32> = self.weight.iter().map(|&weight| (f64::from(weight) * inverse) as f32).collect();
         let shift = |(&bias, &weight)| (f64::from(bias) - mean * inverse * f64::from(weight)) as f32;
-        let shifts: Vec<f32> = self.bias.iter().zip(&self.weight).map(shift).collect();
-        scale_and_shift(x, &scales, &shifts);
+        factors.clear();
+        factors.extend(self.weight.iter().map(|&weight| (f64::from(weight) * inverse) as f32));
+        factors.extend(self.bias.iter().zip(&self.weight).map(shift));
+        let (scales, shifts) = factors.split_at(self.weight.len());
+        scale_and_shift(x, scales, shifts);
     }
 }
 
@@ -81,7 +83,9 @@ mod tests {
             let (weight, bias) = (noise.take(channels), noise.take(channels));
             let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).expect("a vector");
             let mut group = x.clone();
-            GroupNorm::new(&tensor(&weight), &tensor(&bias), 1e-5).expect("floats").forward(&mut group);
+            GroupNorm::new(&tensor(&weight), &tensor(&bias), 1e-5)
+                .expect("floats")
+                .forward(&mut group, &mut Vec::new());
 
             let mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / x.len() as f64;
             let variance = x.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / x.len() as f64;

@@ -46,6 +46,10 @@ enum ModelsCommand {
         /// A language it understands, as a BCP 47 tag; may be given several times
         #[arg(long = "language", value_name = "TAG")]
         languages: Vec<String>,
+        /// The wheel of the package silero-vad, whose voice activity detector goes into the model file: needed for a wheel
+        /// of the catalog, left out by default for others; a .gguf file is copied as it is
+        #[arg(long, value_name = "WHEEL")]
+        voice_activity: Option<PathBuf>,
         #[command(flatten)]
         writing: WritingArguments,
     },
@@ -96,11 +100,12 @@ pub(crate) fn run(arguments: &ModelsArguments) -> anyhow::Result<()> {
             let installed = models::pull(&Home::open()?, name, &options, &mut progress)?;
             report(&mut out, progress, &installed)?;
         }
-        ModelsCommand::Import { path, name, languages, writing } => {
+        ModelsCommand::Import { path, name, languages, voice_activity, writing } => {
             let options = ImportOptions {
                 quantizations: writing.quantizations.clone(),
                 name: name.clone(),
                 languages: languages.clone(),
+                voice_activity: voice_activity.clone(),
                 force: writing.force,
             };
             let mut progress = Reporter::new(writing.quiet);

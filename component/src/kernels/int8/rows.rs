@@ -58,7 +58,8 @@ impl Int8Rows {
         self.normal = normal;
     }
 
-    fn make_room(&mut self, rows: usize, columns: usize) {
+    /// Makes room for so many rows, in place of what was there.
+    pub fn make_room(&mut self, rows: usize, columns: usize) {
         self.stride = columns.next_multiple_of(CHUNK);
         self.values.resize(rows * self.stride, 0);
         self.scales.resize(rows, 0.0);

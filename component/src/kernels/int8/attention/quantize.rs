@@ -8,6 +8,20 @@ use crate::kernels::int8::tile::{CHUNK, GROUP, LANES, QUAD};
 use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
 
 impl Int8KeyValues {
+    /// Makes room for so many frames, so that filling in as many allocates nothing.
+    pub fn make_room(&mut self, frames: usize) {
+        let frames = self.heads * frames.next_multiple_of(FRAMES);
+        for bytes in [&mut self.keys, &mut self.values] {
+            bytes.clear();
+            bytes.reserve_exact(frames * self.padded_size);
+        }
+        self.frames = 0;
+        self.key_scales.clear();
+        self.key_scales.reserve_exact(frames);
+        self.key_sums.clear();
+        self.key_sums.reserve_exact(frames);
+    }
+
     /// Quantizes keys and values `[frames, heads · head_size]` in place of what was there. Allocates only where there were
     /// never so many frames.
     ///
@@ -56,29 +70,33 @@ impl Int8KeyValues {
 
     fn fill_values(&mut self, values: &[f32]) {
         let channels = self.heads * self.head_size;
-        let mut largest = vec![0.0f32; channels];
+        let mut factors = std::mem::take(&mut self.value_factors);
+        factors.clear();
+        factors.resize(channels, 0.0f32);
         for values in values.chunks_exact(channels) {
-            for (largest, &value) in largest.iter_mut().zip(values) {
+            for (largest, &value) in factors.iter_mut().zip(values) {
                 let magnitude = value.abs();
                 *largest = if magnitude > *largest { magnitude } else { *largest };
             }
         }
-        let inverse: Vec<f32> = largest.iter().map(|&x| if x > 0.0 { SIGNED_MAX / x } else { 0.0 }).collect();
-        for (channel, largest) in largest.iter().enumerate() {
+        for (channel, factor) in factors.iter_mut().enumerate() {
             let (head, dimension) = (channel / self.head_size, channel % self.head_size);
+            let largest = *factor;
             self.value_scales[head * self.padded_size + dimension] = largest / SIGNED_MAX;
+            *factor = if largest > 0.0 { SIGNED_MAX / largest } else { 0.0 };
         }
         for head in 0..self.heads {
             for vector in 0..self.padded_size / LANES {
                 let first = vector / VALUE_VECTORS * VALUE_VECTORS;
                 let width = (self.padded_size / LANES - first).min(VALUE_VECTORS);
                 let dimensions = head * self.head_size + vector * LANES..(head + 1) * self.head_size;
-                let factors = F32x4::load_some(&inverse[dimensions.clone()]);
+                let vector_factors = F32x4::load_some(&factors[dimensions.clone()]);
                 let panel = self.value_panel(head, first);
                 let panel = &mut self.values[panel..][..width * LANES * self.padded_frames];
-                fill_vector(values, channels, dimensions, factors, vector - first, width, panel);
+                fill_vector(values, channels, dimensions, vector_factors, vector - first, width, panel);
             }
         }
+        self.value_factors = factors;
     }
 }
 
