@@ -1,7 +1,7 @@
 //! Audio into a session.
 
 use anyhow::Result;
-use auricle::types::{Event, Limit};
+use auricle::types::Event;
 use auricle::{Error, Session};
 
 use super::report::at;
@@ -52,15 +52,6 @@ pub(crate) fn stuck() -> Error {
 /// Says of audio that was refused what it means for the recording, `before` samples of which were taken.
 pub(crate) fn audio_fault(name: &str, error: Error, before: u64) -> anyhow::Error {
     match error {
-        Error::LimitExceeded(fault) if fault.limit == Limit::UtteranceSamples => {
-            let longest_s = seconds_of(fault.allowed);
-            // ffmpeg cuts at the first packet at or after the time, so a part may be a little longer.
-            let part_s = (longest_s - 1.0).floor().max(1.0);
-            anyhow::anyhow!(
-                "{name}: the recording is longer than {longest_s} s, which is all that this version takes at once; cut \
-                 it, for instance with ffmpeg -i INPUT -f segment -segment_time {part_s} part%03d.wav"
-            )
-        }
         Error::InvalidAudio(fault) => {
             let sample = before + u64::from(fault.index);
             anyhow::anyhow!(

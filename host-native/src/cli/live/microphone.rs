@@ -14,9 +14,17 @@ use super::{PIPE_EXAMPLE, Queue, Source};
 /// How much audio waits for a machine that is busy with something else.
 const WAITING_S: usize = 30;
 
+/// The system's microphones, and none of the words that ALSA writes to standard error while they are looked for.
+fn host() -> Host {
+    #[cfg(target_os = "linux")]
+    // Where it fails, there are a few lines more.
+    let _ = alsa::Output::local_error_handler();
+    cpal::default_host()
+}
+
 /// Prints the devices that can be listened to, the default one first.
 pub(crate) fn list_devices() -> Result<()> {
-    let host = cpal::default_host();
+    let host = host();
     let default = host.default_input_device().and_then(|device| device.id().ok());
     let mut out = io::stdout().lock();
     let mut found = false;
@@ -31,18 +39,20 @@ pub(crate) fn list_devices() -> Result<()> {
 
 /// Begins to listen to the device of that name or id, or to the default one.
 pub(crate) fn open(device: Option<&str>) -> Result<Source> {
-    let host = cpal::default_host();
+    let host = host();
     let device = match device {
         Some(wanted) => named(&host, wanted)?,
         None => host.default_input_device().ok_or_else(|| anyhow!("there is no microphone: {}", advice()))?,
     };
     let name = name(&device);
-    let failed = |error: cpal::Error| match error.kind() {
-        ErrorKind::PermissionDenied => {
-            anyhow!("{name}: this program may not listen to it: {error}; allow it in the system's settings")
+    let failed = |error: cpal::Error| match (error.kind(), reason(&error)) {
+        (ErrorKind::PermissionDenied, reason) => {
+            anyhow!("{name}: this program may not listen to it: {reason}; allow it in the system's settings")
         }
-        ErrorKind::DeviceBusy => anyhow!("{name}: another program uses it: {error}; close that, or {}", advice()),
-        _ => anyhow!("{name}: cannot be listened to: {error}; {}", advice()),
+        (ErrorKind::DeviceBusy, reason) => {
+            anyhow!("{name}: another program uses it: {reason}; close that, or {}", advice())
+        }
+        (_, reason) => anyhow!("{name}: cannot be listened to: {reason}; {}", advice()),
     };
     let supported = device.default_input_config().map_err(failed)?;
     let config: StreamConfig = supported.into();
@@ -91,7 +101,11 @@ where
             ErrorKind::Xrun => faults.notice("the system lost some audio, since it is busy".to_owned()),
             ErrorKind::DeviceChanged => faults.notice("the system now listens to another device".to_owned()),
             ErrorKind::RealtimeDenied => {}
-            _ => faults.end(Some(anyhow!("{name}: it has stopped: {error}; plug it in again, or {}", advice()))),
+            _ => faults.end(Some(anyhow!(
+                "{name}: it has stopped: {}; plug it in again, or {}",
+                reason(&error),
+                advice()
+            ))),
         },
         None,
     )
@@ -111,11 +125,16 @@ fn named(host: &Host, wanted: &str) -> Result<Device> {
 
 fn inputs(host: &Host) -> Result<impl Iterator<Item = Device> + use<>> {
     let devices = host.input_devices();
-    devices.map_err(|error| anyhow!("the microphones cannot be listed: {error}; {}", advice()))
+    devices.map_err(|error| anyhow!("the microphones cannot be listed: {}; {}", reason(&error), advice()))
 }
 
 fn name(device: &Device) -> String {
     device.description().map_or_else(|_| "microphone".to_owned(), |description| description.name().to_owned())
+}
+
+/// What the system says, as a part of a sentence.
+fn reason(error: &cpal::Error) -> String {
+    error.to_string().trim_end_matches('.').to_owned()
 }
 
 fn advice() -> String {

@@ -49,7 +49,6 @@ pub(crate) struct Source {
     /// Whether it goes on whether or not somebody listens.
     is_live: bool,
     /// What must live for audio to come.
-    #[cfg_attr(not(feature = "microphone"), allow(dead_code, reason = "a pipe needs nothing"))]
     keep: Option<Box<dyn Any>>,
 }
 

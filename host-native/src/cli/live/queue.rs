@@ -42,6 +42,7 @@ impl Queue {
 
     /// Takes all of these samples or, where there is no room, none, and counts them as lost: for a source that cannot
     /// wait.
+    #[cfg(any(feature = "microphone", test))]
     pub(crate) fn offer(&self, samples: impl ExactSizeIterator<Item = f32>) {
         let mut state = self.lock();
         if state.ended {

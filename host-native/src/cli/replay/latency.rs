@@ -127,7 +127,12 @@ impl Distribution {
 
 /// How long after sample `due` something arrived, in milliseconds.
 fn late_ms(arrival_s: f64, due: u64) -> f64 {
-    (arrival_s - due as f64 / f64::from(SAMPLE_RATE_HZ)) * 1_000.0
+    rounded((arrival_s - due as f64 / f64::from(SAMPLE_RATE_HZ)) * 1_000.0)
+}
+
+/// To three decimals: what is beyond them was not measured.
+pub(super) fn rounded(value: f64) -> f64 {
+    (value * 1_000.0).round() / 1_000.0
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use auricle::audio::{AudioError, AudioReader, AudioWarning};
 use auricle::{SAMPLE_RATE_HZ, Session};
 use serde::Serialize;
 
-use self::latency::{Distribution, Latency, LatencyMeter};
+use self::latency::{Distribution, Latency, LatencyMeter, rounded};
 use super::feed;
 use super::live::{STEPS, Sink};
 use super::report::at;
@@ -106,8 +106,8 @@ pub(crate) fn run(
     let replayed = Replayed {
         audio_s,
         // Of no audio, the share is nothing.
-        computing_share: if pushed > 0 { computing.as_secs_f64() / audio_s } else { 0.0 },
-        latest_push_ms: latest_push.as_secs_f64() * 1_000.0,
+        computing_share: if pushed > 0 { rounded(computing.as_secs_f64() / audio_s) } else { 0.0 },
+        latest_push_ms: rounded(latest_push.as_secs_f64() * 1_000.0),
         latency: meter.finish(),
     };
     Ok((replayed, audio.warnings))
