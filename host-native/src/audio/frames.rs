@@ -55,8 +55,8 @@ impl FrameConverter {
     /// Takes the next samples, nominally from −1 to 1, and appends to `out` what they complete. A frame may be cut in
     /// two.
     ///
-    /// Fails with `NotFinite` and `TooLoud` where a sample is no usable number, and with `Resample`; the block is then
-    /// lost.
+    /// Fails with `NotFinite` and `TooLoud` where a sample is no usable number, having given what stands before it, and
+    /// with `Resample`.
     pub fn push(&mut self, interleaved: &[f32], out: &mut Vec<f32>) -> Result<(), AudioError> {
         self.interleaved.extend(interleaved.iter().map(|&sample| f64::from(sample)));
         let whole = self.interleaved.len() / self.channels * self.channels;
@@ -65,12 +65,11 @@ impl FrameConverter {
         let mixed = mono::append_mono(frames, self.channels, None, self.frames, &self.name, &mut self.mono);
         self.frames += (whole / self.channels) as u64;
         self.interleaved.drain(..whole);
-        mixed?;
         match &mut self.resampler {
             Some(resampler) => resampler.push(&self.mono, out).map_err(|problem| self.resample_error(problem))?,
             None => out.extend(self.mono.iter().map(|&sample| sample as f32)),
         }
-        Ok(())
+        mixed
     }
 
     /// Ends the stream: appends the rest to `out`. What is left of an incomplete frame is dropped.

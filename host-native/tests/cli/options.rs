@@ -21,7 +21,7 @@ fn arguments_that_make_no_sense_are_refused_before_any_work() {
         (&["--stdin-format", "s16le", "a.wav"], "give `-` for FILE, and no other"),
         (&["--rate", "8000", "-"], "--stdin-format <FORMAT>"),
         (&["--stdin-format", "s16le", "--channels", "0", "-"], "invalid value '0' for '--channels <N>'"),
-        (&["--max-segment-s", "-1", "a.wav"], "not a number of seconds above 0"),
+        (&["--max-segment-s=-1", "a.wav"], "not a number of seconds above 0"),
     ];
     for (arguments, words) in cases {
         let outcome = run(auricle().arg("transcribe").args(arguments));

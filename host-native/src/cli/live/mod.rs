@@ -71,13 +71,14 @@ pub(crate) fn transcribe(source: Source, session: &mut Session, sink: &mut Sink)
             listener.tell(&news, samples_per_second)?;
             fault = fault.or(news.fault);
             let converted = open.push(&interleaved, &mut listener.samples);
-            match converted {
-                Ok(()) if ended => open.finish(&mut listener.samples)?,
-                Ok(()) => converter = Some(open),
-                Err(error) => {
-                    queue.end(None);
-                    fault = fault.or(Some(error.into()));
-                }
+            if ended || converted.is_err() {
+                open.finish(&mut listener.samples)?;
+            } else {
+                converter = Some(open);
+            }
+            if let Err(error) = converted {
+                queue.end(None);
+                fault = fault.or(Some(error.into()));
             }
             if is_live {
                 let behind = listener.behind()?;
