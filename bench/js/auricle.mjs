@@ -44,7 +44,9 @@ export async function startAuricle(flavour, model, read) {
     loader.write(bytes.subarray(offset, offset + CHUNK_BYTES));
   }
   const loaded = recognition.loadModel(loader);
-  const session = recognition.Session.open(loaded, loaded.defaultOptions());
+  // The whole clip at once, as the peers take it.
+  const options = { ...loaded.defaultOptions(), endpointing: undefined, partials: 'none' };
+  const session = recognition.Session.open(loaded, options);
   const about = recognition.about();
 
   return {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use auricle::types::{Event, Metrics, Stage};
+use auricle::types::{Event, Metrics, Partials, SessionOptions, Stage};
 use auricle::{CacheFolder, Engine, Flavour, Model, Session};
 use clap::{Args, ValueEnum};
 
@@ -59,7 +59,9 @@ fn answer_all(arguments: &EngineArguments) -> Result<()> {
     let engine = engine(arguments)?;
     let engine_ms = ms(start.elapsed());
     let model = engine.load_model(&arguments.model)?;
-    let mut session = model.session(model.default_options())?;
+    // The whole clip at once, as the peers take it.
+    let options = SessionOptions { endpointing: None, partials: Partials::None, ..model.default_options().clone() };
+    let mut session = model.session(&options)?;
     say(&Message::Ready(ready(&engine, &model, engine_ms)?))?;
     for line in std::io::stdin().lock().lines() {
         let request: Request = serde_json::from_str(&line?)?;

@@ -4,22 +4,19 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::rc::Rc;
 
-use candle_core::{Device, Tensor};
-
 use crate::error::Error;
 use crate::family::{Model, ModelTraits, Progress, Transcriber};
-use crate::kernels::int8::Int8Matrix;
 use crate::kernels::testing::Noise;
 use crate::metrics::Meter;
-use crate::moonshine::budget::Budget;
-use crate::moonshine::config::Config;
+use crate::moonshine::budget::{Budget, STEP_COST};
 use crate::moonshine::decoder::Decoder;
+use crate::moonshine::testing::{config, model, weights};
 use crate::options::SessionOptions;
 use crate::session::Session;
 use crate::tokenizer::Tokenizer;
 use crate::vad::HOP_SAMPLES;
+use crate::vad::energy::EnergyDetector;
 use crate::vad::silero;
-use crate::weights::{Matrix, TensorKind, Weights};
 
 struct Counting;
 
@@ -58,42 +55,6 @@ fn calls(work: impl FnOnce()) -> u64 {
     CALLS.get() - before
 }
 
-fn config() -> Config {
-    Config {
-        width: 24,
-        encoder_blocks: 1,
-        decoder_blocks: 2,
-        encoder_feed_forward: 48,
-        decoder_feed_forward: 40,
-        heads: 2,
-        rope_dimensions: 8,
-        rope_base: 10_000.0,
-        layer_norm_epsilon: 1e-5,
-        group_norm_epsilon: 1e-5,
-        vocabulary: 70,
-        longest_utterance_samples: 480_000,
-        max_tokens_per_second: 6.5,
-    }
-}
-
-/// Weights in 8 bits that mean nothing.
-fn weights(config: &Config) -> Weights {
-    let mut noise = Noise::new(12);
-    let mut weights = Weights::default();
-    for spec in config.tensors() {
-        let count = spec.shape.iter().product();
-        if spec.kind == TensorKind::Plain {
-            let tensor = Tensor::from_vec(noise.take(count), spec.shape, &Device::Cpu).expect("a tensor");
-            weights.insert_plain(spec.name, tensor);
-        } else {
-            let values = noise.take(count).iter().map(|x| (x * 100.0) as i8).collect();
-            let matrix = Int8Matrix::pack(spec.shape[0], count / spec.shape[0], values, vec![0.01; spec.shape[0]]);
-            weights.insert_matrix(spec.name, Matrix::Int8(matrix));
-        }
-    }
-    weights
-}
-
 #[test]
 fn a_decoding_step_allocates_nothing_once_warm() {
     let config = config();
@@ -102,7 +63,7 @@ fn a_decoding_step_allocates_nothing_once_warm() {
     let mut state = decoder.state();
     decoder.make_room(33, 40, &mut state);
     let mut room = vec![0.0; 2 * encoded.len()];
-    assert!(decoder.prepare(&encoded, &mut room, &mut state, &mut Budget::default()).expect("shapes fit"));
+    assert!(decoder.prepare(&encoded, &mut room, &mut state, &mut Budget::new(STEP_COST)).expect("shapes fit"));
     let mut next = Vec::with_capacity(8);
     let mut step = |tokens: &[u32]| {
         next.clear();
@@ -116,6 +77,32 @@ fn a_decoding_step_allocates_nothing_once_warm() {
     step(&[20, 21, 22]);
     assert_eq!(calls(|| step(&[23, 24, 25])), 0);
     assert_eq!(calls(|| step(&[26])), 0);
+}
+
+#[test]
+fn an_utterance_not_longer_than_one_before_allocates_nothing_but_its_hypothesis() {
+    let mut transcriber = model().transcriber();
+    let mut meter = Meter::new(|| 0);
+    let samples = Noise::new(8).take(80_000);
+    let draft = [7; 60];
+    let mut transcribe = |samples: &[f32], draft: &[u32]| {
+        let begun = calls(|| transcriber.begin(samples, draft, false).expect("samples are taken"));
+        let mut steps = Vec::with_capacity(1000);
+        loop {
+            let mut progress = Progress::Working;
+            steps.push(calls(|| progress = transcriber.step(&mut meter).expect("a step")));
+            if let Progress::Done(hypothesis) = progress {
+                return (begun, steps, hypothesis);
+            }
+        }
+    };
+    transcribe(&samples, &[]);
+    for (count, draft) in [(80_000, &draft[..0]), (48_000, &draft), (1_500, &draft[..3]), (79_999, &draft[..20])] {
+        let (begun, mut steps, hypothesis) = transcribe(&samples[..count], draft);
+        assert!(!hypothesis.tokens.is_empty(), "{count}");
+        assert_eq!((begun, steps.pop()), (0, Some(1)), "{count}");
+        assert!(steps.iter().all(|&calls| calls == 0), "{count}: {steps:?}");
+    }
 }
 
 /// A model that is only there to be asked what it takes.
@@ -166,6 +153,17 @@ fn hearing_a_hop_allocates_nothing() {
     let hop = [0.1; HOP_SAMPLES];
     for index in 0..3 {
         assert_eq!(calls(|| assert!(detector.process(&hop) > 0.0)), 0, "hop {index}");
+    }
+    assert_eq!(calls(|| detector.reset()), 0);
+}
+
+#[test]
+fn detecting_speech_allocates_nothing() {
+    let mut detector = EnergyDetector::new();
+    let mut noise = Noise::new(3);
+    for hop in 0..200 {
+        let samples = std::array::from_fn(|_| 0.1 * noise.next());
+        assert_eq!(calls(|| drop(detector.process(&samples))), 0, "hop {hop}");
     }
     assert_eq!(calls(|| detector.reset()), 0);
 }

@@ -68,7 +68,7 @@ impl Guest for Engine {
             vocabulary_tokens: model.tokenizer().vocabulary_tokens() as u32,
             longest_segment_samples: traits.longest_segment_samples as u32,
             frame_hop_samples: traits.frame_hop_samples as u32,
-            features: wit::ModelFeatures::PARTIALS | wit::ModelFeatures::ENDPOINTING,
+            features: wit::ModelFeatures::PARTIALS | wit::ModelFeatures::ENDPOINTING | wit::ModelFeatures::WORD_TIMES,
         };
         Ok(Model::new(ModelResource { model, voice_activity, info, load }))
     }
@@ -213,6 +213,7 @@ impl From<Stage> for wit::Stage {
             Stage::Encoder => Self::Encoder,
             Stage::CrossAttention => Self::CrossAttention,
             Stage::Decoder => Self::Decoder,
+            Stage::Alignment => Self::Alignment,
         }
     }
 }

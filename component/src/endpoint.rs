@@ -231,7 +231,9 @@ impl Endpointer {
     fn cut(&mut self, speech: Speech) -> Turn {
         let hops = ((self.position - speech.start) / HOP) as usize;
         let energies = |index: usize| self.energies[self.energies.len() - hops + index];
-        let around = |at: usize| (at - QUIET_HOPS..at + QUIET_HOPS).map(energies).sum::<f32>();
+        // What is next to the cut counts twice: the middle of a pause is better than its edge.
+        let around =
+            |at: usize| (at - QUIET_HOPS..at + QUIET_HOPS).map(energies).sum::<f32>() + energies(at - 1) + energies(at);
         let mut best = (f32::INFINITY, hops - QUIET_HOPS);
         for at in (hops / 2).max(QUIET_HOPS)..=hops - QUIET_HOPS {
             let energy = around(at);
@@ -284,3 +286,6 @@ impl Endpointer {
         end + (POST_ROLL_HOPS * HOP).min(self.minimum_silence)
     }
 }
+
+#[cfg(test)]
+mod tests;

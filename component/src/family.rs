@@ -2,6 +2,7 @@
 //!
 //! To add a family: write a [`Family`] beside `moonshine`, and name it in [`by_architecture`].
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::error::Error;
@@ -100,6 +101,8 @@ pub enum Progress {
 pub struct Hypothesis {
     /// The tokens, without start and end.
     pub tokens: Vec<Token>,
+    /// Where each token lies in the utterance, in samples, in rising order; empty where that was not asked for.
+    pub token_spans: Vec<Range<usize>>,
     /// Whether decoding was stopped by the token-rate ceiling.
     pub hit_token_rate: bool,
 }

@@ -25,10 +25,14 @@ pub(crate) fn apply(hypothesis: &mut Hypothesis, speech_probability: Option<f32>
     let mut guards = Guards { token_rate: hypothesis.hit_token_rate, ..Guards::default() };
     while let Some((from, to)) = repetition(hypothesis) {
         hypothesis.tokens.drain(from..to);
+        if !hypothesis.token_spans.is_empty() {
+            hypothesis.token_spans.drain(from..to);
+        }
         guards.repetition = true;
     }
     if no_speech(hypothesis, speech_probability) {
         hypothesis.tokens.clear();
+        hypothesis.token_spans.clear();
         guards.no_speech = true;
     }
     guards

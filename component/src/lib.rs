@@ -9,6 +9,7 @@
 //! `family` is the seam between what every model has and what one family is; `kernels` and `nn` know no model; `vad` tells
 //! speech from silence; `bindings` alone knows the contract.
 
+pub mod alignment;
 #[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code)] // What wit-bindgen generates: pointers and lengths of the canonical ABI.
 mod bindings;

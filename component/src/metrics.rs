@@ -13,12 +13,14 @@ pub enum Stage {
     CrossAttention,
     /// One pass a token.
     Decoder,
+    /// Times of tokens.
+    Alignment,
 }
 
 impl Stage {
     /// Every stage, in pipeline order.
-    pub const ALL: [Self; 5] =
-        [Self::VoiceActivity, Self::FrontEnd, Self::Encoder, Self::CrossAttention, Self::Decoder];
+    pub const ALL: [Self; 6] =
+        [Self::VoiceActivity, Self::FrontEnd, Self::Encoder, Self::CrossAttention, Self::Decoder, Self::Alignment];
 }
 
 /// What one stage has cost.

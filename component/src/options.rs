@@ -81,6 +81,9 @@ const MINIMUM_SPEECH_SAMPLES: u32 = 2_560;
 /// The longest segment, where nothing else is asked for: 20 s. What it costs to transcribe grows with its square.
 const LONGEST_SEGMENT_SAMPLES: u32 = 320_000;
 
+/// A segment can be asked to be cut after a second, and not before: what is shorter holds no sentence.
+const SHORTEST_LONGEST_SEGMENT_SAMPLES: usize = 16_000;
+
 impl SessionOptions {
     /// What suits most, for a model that takes segments up to so many samples.
     #[must_use]
@@ -124,8 +127,9 @@ impl SessionOptions {
             if endpointing.minimum_silence == 0 {
                 return invalid("endpointing.minimum-silence", "is 0, and must be at least 1 sample");
             }
-            if endpointing.longest_segment == 0 || endpointing.longest_segment as usize > longest_segment_samples {
-                let message = format!("must be 1 to {longest_segment_samples} samples");
+            let longest = SHORTEST_LONGEST_SEGMENT_SAMPLES.min(longest_segment_samples)..=longest_segment_samples;
+            if !longest.contains(&(endpointing.longest_segment as usize)) {
+                let message = format!("must be {} to {} samples", longest.start(), longest.end());
                 return invalid("endpointing.longest-segment", &message);
             }
             if endpointing.voice_activity == VoiceActivity::Neural && !has_neural {

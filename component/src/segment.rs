@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::alignment;
 use crate::family::{Hypothesis, Token};
 use crate::guards::Guards;
 use crate::tokenizer::Tokenizer;
@@ -55,13 +56,21 @@ pub struct Segment {
     pub ended_by: Option<SegmentEnd>,
 }
 
-/// The words of a hypothesis.
+/// The words of a hypothesis for the audio `samples`, which begin at the position `start`, mono at 16 000 Hz.
 #[must_use]
-pub fn words(hypothesis: &Hypothesis, tokenizer: &Tokenizer) -> Vec<Word> {
+pub fn words(hypothesis: &Hypothesis, tokenizer: &Tokenizer, start: u64, samples: &[f32]) -> Vec<Word> {
     let tokens = &hypothesis.tokens;
     let ids: Vec<u32> = tokens.iter().map(|token| token.id).collect();
-    let words = tokenizer.words(&ids).into_iter();
-    words.map(|(text, range)| Word { text, span: None, confidence: confidence(&tokens[range]) }).collect()
+    let (texts, ranges): (Vec<_>, Vec<_>) = tokenizer.words(&ids).into_iter().unzip();
+    let spans = if hypothesis.token_spans.is_empty() {
+        Vec::new()
+    } else {
+        alignment::word_spans(&hypothesis.token_spans, &ranges, samples)
+    };
+    let mut spans = spans.into_iter().map(|span| start + span.start as u64..start + span.end as u64);
+    let word =
+        |(text, range)| Word { text, span: spans.next(), confidence: confidence(&tokens[range as Range<usize>]) };
+    texts.into_iter().zip(ranges).map(word).collect()
 }
 
 /// Words with a space between them.

@@ -12,6 +12,7 @@ use auricle_component::family::{Family, Hypothesis, Model, Plan, Progress, Token
 use auricle_component::gguf::Metadata;
 use auricle_component::loader::Loader;
 use auricle_component::metrics::{Meter, Stage};
+use auricle_component::moonshine::budget::STEP_COST;
 use auricle_component::moonshine::config::Config;
 use auricle_component::moonshine::{Moonshine, MoonshineModel};
 use auricle_component::tokenizer::Tokenizer;
@@ -178,6 +179,27 @@ fn f16_and_q8_give_the_text_of_the_reference() {
             assert!(!hypothesis.hit_token_rate, "{name}, {quantization}");
         }
     }
+}
+
+#[test]
+fn no_step_of_encoding_in_8_bits_has_more_multiply_adds_than_a_step_may_cost() {
+    let (Some(clips), Some(model)) = (golden(), load("q8")) else { return };
+    let longest = clips.iter().map(|(_, samples, _)| samples).max_by_key(|samples| samples.len()).expect("a clip");
+    // As long as the model takes.
+    let samples: Vec<f32> = longest.iter().copied().cycle().take(model.traits().longest_segment_samples).collect();
+    let mut transcriber = Rc::clone(&model).transcriber();
+    transcriber.begin(&samples, &[], false).expect("samples are taken");
+    let mut meter = Meter::new(|| 0);
+    let booked = |meter: &Meter| meter.stages().map(|(_, cost)| cost.multiply_adds).sum::<u64>();
+    let mut steps = 0;
+    while meter.stages().all(|(stage, _)| stage != Stage::Decoder) {
+        let before = booked(&meter);
+        assert_eq!(transcriber.step(&mut meter).expect("a step"), Progress::Working);
+        let done = booked(&meter) - before;
+        assert!(done <= STEP_COST, "{done} multiply-adds in step {steps}");
+        steps += 1;
+    }
+    assert!(booked(&meter) > 50 * STEP_COST, "the work was not that of thirty seconds");
 }
 
 #[test]

@@ -71,9 +71,9 @@ impl Session {
         Ok(())
     }
 
-    /// Does at most `max_steps` steps of work and gives what happened. A step is the smallest piece of work the engine
-    /// can stop after, such as one encoder layer or one token; 0 does no work and gives events that wait. All steps
-    /// together are held to the engine's [call deadline](crate::EngineBuilder::call_deadline).
+    /// Does at most `max_steps` steps of work and gives what happened. A step is a piece of work that the engine can
+    /// stop after, of some milliseconds: a token, or part of the encoding; 0 does no work and gives events that wait. All
+    /// steps together are held to the engine's [call deadline](crate::EngineBuilder::call_deadline).
     ///
     /// # Errors
     ///

@@ -8,7 +8,7 @@ mod support;
 use std::path::Path;
 
 use auricle::audio::read_all;
-use auricle::types::{Event, Guards, Segment, SegmentEnd};
+use auricle::types::{Event, Guards, Partials, Segment, SegmentEnd, SessionOptions};
 use auricle::{Engine, Error, Flavour, Model, SAMPLE_RATE_HZ, Session};
 use serde_json::Value;
 use support::word_error::WordErrors;
@@ -23,8 +23,10 @@ fn model(quantization: &str) -> Option<Model> {
     Some(engine(Flavour::RelaxedSimd).load_model(path).expect("a model"))
 }
 
+/// A session that takes the whole stream for one segment, and gives it once.
 fn session(model: &Model) -> Session {
-    model.session(model.default_options()).expect("a session")
+    let options = SessionOptions { endpointing: None, partials: Partials::None, ..model.default_options().clone() };
+    model.session(&options).expect("a session")
 }
 
 fn samples(path: &Path) -> Vec<f32> {

@@ -139,6 +139,18 @@ impl KvCache {
         }
     }
 
+    /// One head's `softmax(q · Kᵀ / √head_size)` for a query `[head_size]`, written to `out` `[frames]`.
+    ///
+    /// # Panics
+    /// If the cache is empty or the shapes differ.
+    pub fn probabilities(&self, head: usize, query: &[f32], scores: &mut Vec<f32>, out: &mut [f32]) {
+        assert!(self.frames > 0 && query.len() == self.head_size, "frames to attend to, and a query of this shape");
+        scores.resize(QUERY_TILE * self.capacity, 0.0);
+        self.score::<1>(head, self.frames.next_multiple_of(FRAME_TILE), [query], scores);
+        out.copy_from_slice(&scores[..self.frames]);
+        softmax(out, 1.0 / (self.head_size as f32).sqrt());
+    }
+
     /// One head's part of `ROWS` queries from `first` on, over the first `frames` frames.
     fn attend_rows<const ROWS: usize>(
         &self,
@@ -248,6 +260,12 @@ fn add_scores<const ROWS: usize>(sums: &mut [[F32x4; 2]; ROWS], keys: &[f32; FRA
     }
 }
 
+/// Turns scores into probabilities, e^(scale · score) over their sum, in place.
+pub(crate) fn softmax(scores: &mut [f32], scale: f32) {
+    let sum = exponentials(scores, scale);
+    scores.iter_mut().for_each(|score| *score /= sum);
+}
+
 /// Turns scores into e^(scale · (score − largest)), in place, and gives their sum.
 #[inline(never)]
 fn exponentials(scores: &mut [f32], scale: f32) -> f32 {
@@ -275,7 +293,7 @@ fn exponentials(scores: &mut [f32], scale: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::KvCache;
-    use crate::kernels::testing::{Noise, attention as reference};
+    use crate::kernels::testing::{Noise, attention as reference, probabilities};
 
     #[test]
     fn attention_follows_its_definition_over_odd_shapes() {
@@ -290,6 +308,25 @@ mod tests {
             cache.attend(&q, &mut Vec::new(), &mut out);
             for (is, want) in out.iter().zip(reference(&q, &k, &v, heads, size)) {
                 assert!((f64::from(*is) - want).abs() < 2e-6, "{queries} × {frames}, {heads} × {size}: {is}, {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn probabilities_follow_their_definition_over_odd_shapes() {
+        let mut noise = Noise::new(4);
+        for (frames, heads, size) in [(1, 1, 2), (5, 2, 3), (9, 8, 36), (130, 3, 52)] {
+            let [k, v] = [frames, frames].map(|count| noise.take(count * heads * size));
+            // Room for more leaves no trace.
+            let mut cache = KvCache::with_capacity(heads, size, frames + 20);
+            cache.append(&k, &v);
+            let mut out = vec![f32::NAN; frames];
+            for head in 0..heads {
+                let query = noise.take(size);
+                cache.probabilities(head, &query, &mut Vec::new(), &mut out);
+                for (is, want) in out.iter().zip(probabilities(&query, &k, heads, head)) {
+                    assert!((f64::from(*is) - want).abs() < 1e-6, "{frames}, head {head} of {heads} × {size}");
+                }
             }
         }
     }

@@ -33,6 +33,18 @@ pub(crate) mod testing {
         }
     }
 
+    /// The probabilities of one query `[size]` over the frames of a head's keys, by definition, in f64.
+    pub(crate) fn probabilities(query: &[f32], k: &[f32], heads: usize, head: usize) -> Vec<f64> {
+        let size = query.len();
+        let score = |key: &[f32]| {
+            let products = query.iter().zip(&key[head * size..]).map(|(&q, &k)| f64::from(q) * f64::from(k));
+            (products.sum::<f64>() / (size as f64).sqrt()).exp()
+        };
+        let weights: Vec<f64> = k.chunks_exact(heads * size).map(score).collect();
+        let sum: f64 = weights.iter().sum();
+        weights.iter().map(|weight| weight / sum).collect()
+    }
+
     /// Attention by its definition, one query, head and dimension at a time, in f64.
     pub(crate) fn attention(q: &[f32], k: &[f32], v: &[f32], heads: usize, size: usize) -> Vec<f64> {
         let channels = heads * size;

@@ -1,5 +1,6 @@
 //! One token at a time: pre-norm transformer layers with causal self-attention, cross-attention and a gated feed-forward.
 
+use super::alignment::{AligningHead, CrossQueries, aligning_heads};
 use super::budget::{Budget, FLOAT_COST, VALUE_COST};
 use super::config::Config;
 use super::encoder::{Attention, biased};
@@ -39,6 +40,8 @@ pub struct Decoder {
     rope: RotaryEmbedding,
     heads: usize,
     head_size: usize,
+    /// Those by whose cross-attention tokens are found in the audio.
+    aligning: Vec<AligningHead>,
 }
 
 /// What the decoder remembers of an utterance.
@@ -52,6 +55,8 @@ pub struct DecoderState {
     past: Vec<KvCache>,
     /// Tokens so far.
     position: usize,
+    /// What the aligning heads asked for, token by token.
+    queries: CrossQueries,
     work: Work,
 }
 
@@ -94,6 +99,39 @@ impl DecoderState {
         self.position = self.position.min(position);
         self.past.iter_mut().for_each(|past| past.truncate(position));
     }
+
+    /// Frames it attends to.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.cross.first().map_or(0, KeyValues::frames)
+    }
+
+    /// What the aligning heads asked for.
+    #[must_use]
+    pub fn queries(&self) -> &CrossQueries {
+        &self.queries
+    }
+
+    /// Makes room to keep what the aligning heads ask for when the first `max_tokens` tokens are read; 0 keeps nothing.
+    pub fn keep_queries(&mut self, max_tokens: usize) {
+        self.queries.make_room(max_tokens);
+    }
+
+    /// Where aligning head `index` looked when token `token` was read: a probability for each frame, written to `out`.
+    ///
+    /// # Panics
+    /// If there is no such head, its query was not kept, or `out` is not as long as there are frames.
+    pub fn probabilities(&mut self, index: usize, token: usize, out: &mut [f32]) {
+        assert!(token < self.position, "only where a token was read has a head looked anywhere");
+        let head = self.queries.heads()[index];
+        self.cross[head.layer].probabilities(head.head, self.queries.of(index, token), &mut self.work.scratch, out);
+    }
+
+    /// Multiply-accumulate operations of [`DecoderState::probabilities`].
+    #[must_use]
+    pub fn query_multiply_adds(&self) -> u64 {
+        (self.frames() * self.queries.head_size()) as u64
+    }
 }
 
 impl Decoder {
@@ -126,6 +164,7 @@ impl Decoder {
             rope: RotaryEmbedding::new(config.rope_dimensions, config.rope_base),
             heads: config.heads,
             head_size: config.head_size(),
+            aligning: aligning_heads(config),
         })
     }
 
@@ -138,6 +177,7 @@ impl Decoder {
             prepared: 0,
             past: vec![KvCache::with_capacity(self.heads, self.head_size, 0); self.layers.len()],
             position: 0,
+            queries: CrossQueries::new(self.aligning.clone(), self.head_size),
             work: Work::default(),
         }
     }
@@ -208,7 +248,7 @@ impl Decoder {
     /// # Errors
     /// [`Error::Internal`] where the state is another model's or a token is not in the vocabulary.
     pub fn step(&self, tokens: &[u32], state: &mut DecoderState, next: &mut Vec<Token>) -> Result<(), Error> {
-        let DecoderState { cross, past, position, work, .. } = state;
+        let DecoderState { cross, past, position, queries: kept, work, .. } = state;
         let (width, count) = (self.heads * self.head_size, tokens.len());
         work.rows().into_iter().for_each(|rows| rows.resize(count * width, 0.0));
         let Work { states, queries, keys, values, attended, expanded, gated, logits, angles, input, scratch } = work;
@@ -216,7 +256,7 @@ impl Decoder {
             self.embedding.embed(token, row)?;
         }
         self.rope.turn(*position, count, angles);
-        for ((layer, cross), past) in self.layers.iter().zip(cross).zip(past) {
+        for (index, ((layer, cross), past)) in self.layers.iter().zip(cross).zip(past).enumerate() {
             let attention = &layer.self_attention;
             let normal = input.normal(states, &layer.self_norm, &attention.query);
             attention.query.forward(normal, Output::Replace, queries)?;
@@ -231,6 +271,7 @@ impl Decoder {
             let attention = &layer.cross_attention;
             let normal = input.normal(states, &layer.cross_norm, &attention.query);
             attention.query.forward(normal, Output::Replace, queries)?;
+            kept.keep(index, *position, queries, width);
             cross.attend(queries, scratch, attended);
             attention.output.forward(input.rows(attended, &attention.output), Output::Add, states)?;
 

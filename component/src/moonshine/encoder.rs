@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::budget::{ATTENTION_COST, Budget, FLOAT_COST, STEP_COST, VALUE_COST};
+use super::budget::{ATTENTION_COST, Budget, FLOAT_COST, VALUE_COST};
 use super::config::Config;
 use crate::error::Error;
 use crate::kernels::activation::Activation;
@@ -169,7 +169,7 @@ impl Encoder {
     /// [`Error::Internal`] where a layer's weights are not of its shape.
     pub fn advance(&self, state: &mut EncoderState, values: &mut [f32], budget: &mut Budget) -> Result<bool, Error> {
         while state.layer < self.layers.len() {
-            let rows = state.done..state.done + self.rows(state);
+            let rows = state.done..state.done + self.rows(state, budget);
             let multiply_adds = rows.len() as u64 * self.frame_multiply_adds(state);
             if !budget.allows(multiply_adds, rows.len() as u64 * self.frame_cost(state)) {
                 return Ok(false);
@@ -194,7 +194,7 @@ impl Encoder {
     }
 
     /// How many frames go through this pass next.
-    fn rows(&self, state: &EncoderState) -> usize {
+    fn rows(&self, state: &EncoderState, budget: &Budget) -> usize {
         let left = state.frames - state.done;
         let int8 = self.layers[state.layer].attention.query.is_int8();
         let together = match state.pass {
@@ -206,7 +206,7 @@ impl Encoder {
         if together {
             return left;
         }
-        let affordable = (STEP_COST / self.frame_cost(state).max(1)).clamp(1, ROWS as u64) as usize;
+        let affordable = (budget.limit() / self.frame_cost(state).max(1)).clamp(1, ROWS as u64) as usize;
         left.min(affordable.next_multiple_of(FEED_FORWARD_ROWS))
     }
 

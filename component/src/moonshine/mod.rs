@@ -2,11 +2,14 @@
 //!
 //! The order of operations follows `transformers`' `modeling_moonshine.py`; weights and names are in `MODEL-FORMAT.md`.
 
+pub mod alignment;
 pub mod budget;
 pub mod config;
 pub mod decoder;
 pub mod encoder;
 pub mod frontend;
+#[cfg(test)]
+pub(crate) mod testing;
 mod utterance;
 
 use std::rc::Rc;
@@ -17,7 +20,7 @@ use crate::gguf::Metadata;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{TensorSpec, Weights};
 
-use budget::Budget;
+use budget::{Budget, STEP_COST};
 use config::{CONV1_STRIDE, CONV2_STRIDE, CONV3_STRIDE, Config, shortest_utterance_samples};
 use decoder::Decoder;
 use encoder::Encoder;
@@ -88,12 +91,12 @@ impl MoonshineModel {
         let mut values = vec![0.0; self.front_end.room(samples.len())];
         let mut state = FrontEndState::default();
         self.front_end.begin(samples, &mut state, &mut values);
-        while !self.front_end.advance(&mut state, &mut values, &mut Budget::default())? {}
+        while !self.front_end.advance(&mut state, &mut values, &mut Budget::new(STEP_COST))? {}
         let frames = state.frames();
         let mut state = self.encoder.state();
         self.encoder.make_room(frames, &mut state);
         self.encoder.begin(frames, &mut state);
-        while !self.encoder.advance(&mut state, &mut values, &mut Budget::default())? {}
+        while !self.encoder.advance(&mut state, &mut values, &mut Budget::new(STEP_COST))? {}
         values.truncate(frames * self.config.width);
         Ok(values)
     }

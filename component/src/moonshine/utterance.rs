@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::MoonshineModel;
-use super::budget::Budget;
+use super::alignment::Alignment;
+use super::budget::{Budget, STEP_COST};
 use super::config::{SAMPLE_RATE_HZ, shortest_utterance_samples};
 use super::decoder::{Decoder, DecoderState};
 use super::encoder::EncoderState;
@@ -21,13 +22,19 @@ const ROOM_SAMPLES: usize = 4 * SAMPLE_RATE_HZ as usize;
 pub(super) struct MoonshineTranscriber {
     model: Rc<MoonshineModel>,
     work: Work,
+    step_cost: u64,
     /// The longest utterance that there is room for, in samples.
     room_samples: usize,
+    /// Samples of the utterance.
+    samples: usize,
     /// What one piece of work leaves to the next: samples first, encoder states in the end.
     values: Vec<f32>,
     front_end: FrontEndState,
     encoder: EncoderState,
     decoding: Decoding,
+    /// Whether the times of tokens are wanted.
+    align: bool,
+    alignment: Alignment,
 }
 
 /// What the next step works on.
@@ -38,6 +45,7 @@ enum Work {
     Encoder,
     CrossAttention,
     Decoder,
+    Alignment,
 }
 
 /// Greedy decoding.
@@ -60,11 +68,15 @@ impl MoonshineTranscriber {
     pub(super) fn new(model: Rc<MoonshineModel>) -> Self {
         Self {
             work: Work::Nothing,
+            step_cost: STEP_COST,
             room_samples: 0,
+            samples: 0,
             values: Vec::new(),
             front_end: FrontEndState::default(),
             encoder: model.encoder.state(),
             decoding: Decoding::new(&model.decoder),
+            align: false,
+            alignment: Alignment::default(),
             model,
         }
     }
@@ -79,7 +91,7 @@ impl MoonshineTranscriber {
         let samples = samples.next_multiple_of(ROOM_SAMPLES).min(config.longest_utterance_samples);
         let values = front_end.room(samples);
         // What is too small goes first, all of it: the new takes its place.
-        *self = Self::new(Rc::clone(&model));
+        *self = Self { step_cost: self.step_cost, ..Self::new(Rc::clone(&model)) };
         self.values.try_reserve_exact(values).map_err(|_| Error::LimitExceeded {
             limit: Limit::MemoryBytes,
             allowed: 0,
@@ -92,13 +104,26 @@ impl MoonshineTranscriber {
         let max_tokens = config.max_tokens(samples);
         decoder.make_room(frames, max_tokens + 1, &mut self.decoding.state);
         self.decoding.hypothesis.tokens.reserve_exact(max_tokens);
+        self.decoding.expected.reserve_exact(max_tokens + 1);
         self.room_samples = samples;
         Ok(())
+    }
+
+    /// Makes room for the times of tokens, as many as there is room for otherwise, if they are wanted.
+    fn make_room_to_align(&mut self, wanted: bool) {
+        self.align = wanted;
+        self.alignment.begin();
+        let tokens = if wanted { self.model.config.max_tokens(self.room_samples) } else { 0 };
+        // The start token asks as well.
+        self.decoding.state.keep_queries(if wanted { tokens + 1 } else { 0 });
+        if wanted {
+            self.alignment.make_room(self.model.front_end.frames(self.room_samples), tokens);
+        }
     }
 }
 
 impl Transcriber for MoonshineTranscriber {
-    fn begin(&mut self, samples: &[f32], draft: &[u32], _align: bool) -> Result<(), Error> {
+    fn begin(&mut self, samples: &[f32], draft: &[u32], align: bool) -> Result<(), Error> {
         self.work = Work::Nothing;
         let model = Rc::clone(&self.model);
         let config = &model.config;
@@ -107,14 +132,17 @@ impl Transcriber for MoonshineTranscriber {
             return Err(Error::Internal(format!("{} samples do not make an utterance", samples.len())));
         }
         self.make_room(samples.len())?;
+        self.make_room_to_align(align);
         model.front_end.begin(samples, &mut self.front_end, &mut self.values);
         self.decoding.begin(&model.decoder, model.tokenizer.bos(), draft, config.max_tokens(samples.len()));
+        self.samples = samples.len();
         self.work = Work::FrontEnd;
         Ok(())
     }
 
     fn step(&mut self, meter: &mut Meter) -> Result<Progress, Error> {
-        let Self { values, front_end, encoder, decoding, .. } = self;
+        let Self { values, front_end, encoder, decoding, alignment, align, step_cost: cost, .. } = self;
+        let (cost, align) = (*cost, *align);
         let model = &*self.model;
         let work = std::mem::replace(&mut self.work, Work::Nothing);
         self.work = match work {
@@ -122,7 +150,7 @@ impl Transcriber for MoonshineTranscriber {
                 if front_end.is_fresh() {
                     variant::choose(meter.clock());
                 }
-                if advance(meter, Stage::FrontEnd, |budget| model.front_end.advance(front_end, values, budget))? {
+                if advance(meter, Stage::FrontEnd, cost, |budget| model.front_end.advance(front_end, values, budget))? {
                     model.encoder.begin(front_end.frames(), encoder);
                     Work::Encoder
                 } else {
@@ -130,20 +158,34 @@ impl Transcriber for MoonshineTranscriber {
                 }
             }
             Work::Encoder => {
-                let done = advance(meter, Stage::Encoder, |budget| model.encoder.advance(encoder, values, budget))?;
+                let done =
+                    advance(meter, Stage::Encoder, cost, |budget| model.encoder.advance(encoder, values, budget))?;
                 if done { Work::CrossAttention } else { work }
             }
             Work::CrossAttention => {
                 let (encoded, room) = values.split_at_mut(front_end.frames() * model.config.width);
                 let room = &mut room[..2 * encoded.len()];
-                let done = advance(meter, Stage::CrossAttention, |budget| {
+                let done = advance(meter, Stage::CrossAttention, cost, |budget| {
                     model.decoder.prepare(encoded, room, &mut decoding.state, budget)
                 })?;
                 if done { Work::Decoder } else { work }
             }
-            Work::Decoder => {
-                if decoding.step(&model.decoder, model.tokenizer.eos(), meter)? {
-                    return Ok(Progress::Done(decoding.hypothesis.clone()));
+            Work::Decoder => match decoding.step(&model.decoder, model.tokenizer.eos(), meter)? {
+                true if align => Work::Alignment,
+                true => return Ok(Progress::Done(decoding.hypothesis.clone())),
+                false => work,
+            },
+            Work::Alignment => {
+                let Decoding { state, hypothesis, .. } = decoding;
+                let done = advance(meter, Stage::Alignment, cost, |budget| {
+                    let done = alignment.advance(hypothesis.tokens.len(), state, budget);
+                    if done {
+                        hypothesis.token_spans = alignment.token_spans(self.samples);
+                    }
+                    Ok(done)
+                })?;
+                if done {
+                    return Ok(Progress::Done(hypothesis.clone()));
                 }
                 work
             }
@@ -157,10 +199,11 @@ impl Transcriber for MoonshineTranscriber {
 fn advance(
     meter: &mut Meter,
     stage: Stage,
+    step_cost: u64,
     work: impl FnOnce(&mut Budget) -> Result<bool, Error>,
 ) -> Result<bool, Error> {
     meter.measure(stage, || {
-        let mut budget = Budget::default();
+        let mut budget = Budget::new(step_cost);
         let done = work(&mut budget);
         (budget.multiply_adds(), done)
     })
@@ -184,9 +227,11 @@ impl Decoding {
         self.max_tokens = max_tokens;
         self.expected.clear();
         self.expected.push(start);
-        self.expected.extend_from_slice(draft);
+        // No more than so many tokens are ever read.
+        self.expected.extend_from_slice(&draft[..draft.len().min(max_tokens)]);
         self.read = 0;
         self.hypothesis.tokens.clear();
+        self.hypothesis.token_spans.clear();
         self.hypothesis.hit_token_rate = false;
     }
 
@@ -227,5 +272,75 @@ impl Decoding {
             }
         }
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MoonshineTranscriber;
+    use crate::error::Error;
+    use crate::family::{Hypothesis, Model, Progress, Transcriber};
+    use crate::kernels::testing::Noise;
+    use crate::metrics::Meter;
+    use crate::moonshine::testing::model;
+
+    fn finish(transcriber: &mut dyn Transcriber) -> (Hypothesis, usize) {
+        let mut meter = Meter::new(|| 0);
+        for steps in 1.. {
+            if let Progress::Done(hypothesis) = transcriber.step(&mut meter).expect("a step") {
+                return (hypothesis, steps);
+            }
+        }
+        unreachable!("every utterance ends")
+    }
+
+    fn bits(hypothesis: &Hypothesis) -> Vec<(u32, u32, u32)> {
+        hypothesis.tokens.iter().map(|t| (t.id, t.log_probability.to_bits(), t.entropy.to_bits())).collect()
+    }
+
+    #[test]
+    fn an_utterance_abandoned_at_any_step_leaves_no_trace() {
+        let model = model();
+        let [loud, other] = [3, 4].map(|seed| Noise::new(seed).take(70_000));
+        let abandoned: Vec<f32> = loud.iter().map(|x| 100.0 * x).collect();
+        // As long, shorter, the shortest there is, and longer than there is room for.
+        for count in [24_000, 9_001, 1_500, 70_000] {
+            let samples = &other[..count];
+            let mut fresh = model.clone().transcriber();
+            fresh.begin(samples, &[], false).expect("samples are taken");
+            let (want, _) = finish(&mut *fresh);
+            assert!(!want.tokens.is_empty());
+
+            // In steps so small that every pass is abandoned in its midst.
+            let mut reused = MoonshineTranscriber { step_cost: 20_000, ..MoonshineTranscriber::new(model.clone()) };
+            reused.begin(&abandoned[..24_000], &[], false).expect("samples are taken");
+            let (_, steps) = finish(&mut reused);
+            assert!(steps > 30, "{steps} steps");
+            for stop in (0..=steps).step_by(3) {
+                reused.begin(&abandoned[..24_000], &[5; 30], false).expect("samples are taken");
+                let mut meter = Meter::new(|| 0);
+                (0..stop).for_each(|_| drop(reused.step(&mut meter)));
+                reused.begin(samples, &[], false).expect("samples are taken");
+                let (is, _) = finish(&mut reused);
+                assert_eq!((bits(&is), is.hit_token_rate), (bits(&want), want.hit_token_rate), "{count}, {stop}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_utterance_is_under_way_before_one_begins_or_after_one_is_refused_or_done() {
+        let mut transcriber = model().transcriber();
+        let idle = |transcriber: &mut dyn Transcriber| {
+            assert!(matches!(transcriber.step(&mut Meter::new(|| 0)), Err(Error::Internal(_))));
+        };
+        idle(&mut *transcriber);
+        for refused in [0, 800, 480_001] {
+            transcriber.begin(&[0.1; 4000], &[], false).expect("samples are taken");
+            assert!(matches!(transcriber.begin(&vec![0.1; refused], &[], false), Err(Error::Internal(_))));
+            idle(&mut *transcriber);
+        }
+        transcriber.begin(&[0.1; 4000], &[], false).expect("samples are taken");
+        finish(&mut *transcriber);
+        idle(&mut *transcriber);
     }
 }

@@ -63,4 +63,12 @@ impl KeyValues {
             Self::Int8(memory) => memory.attend(queries, &mut scratch.int8, out),
         }
     }
+
+    /// One head's `softmax(q · Kᵀ / √head_size)` for a query `[head_size]`, to `out` `[frames]`.
+    pub fn probabilities(&self, head: usize, query: &[f32], scratch: &mut Scratch, out: &mut [f32]) {
+        match self {
+            Self::Float(memory) => memory.probabilities(head, query, &mut scratch.scores, out),
+            Self::Int8(memory) => memory.probabilities(head, query, &mut scratch.int8, out),
+        }
+    }
 }

@@ -27,7 +27,7 @@ use crate::family::{Hypothesis, Model, ModelTraits, Progress, Transcriber};
 use crate::guards;
 use crate::metrics::{Clock, Meter, Stage};
 use crate::options::SessionOptions;
-use crate::segment::Event;
+use crate::segment::{Event, Word, words};
 use crate::vad::HOP_SAMPLES;
 use crate::vad::silero::Silero;
 use audio::AudioBuffer;
@@ -355,8 +355,10 @@ impl Session {
             (0, turn)
         });
         let done = self.turn(turn);
-        self.audio.forget_before(self.listener.needed_from());
         self.drop_what_is_in_vain();
+        // A final that is worked on still needs its audio, for the times of its words.
+        let worked_on = self.job.as_ref().map_or(u64::MAX, |job| job.audio.start);
+        self.audio.forget_before(self.listener.needed_from().min(worked_on));
         done
     }
 
@@ -440,10 +442,15 @@ impl Session {
         Ok(())
     }
 
+    fn words(&self, audio: &Range<u64>, hypothesis: &Hypothesis) -> Vec<Word> {
+        words(hypothesis, self.model.tokenizer(), audio.start, self.audio.samples(audio.clone()))
+    }
+
     fn give_partial(&mut self, audio: Range<u64>, hypothesis: &Hypothesis) {
         let mut shown = hypothesis.clone();
         let guards = guards::apply(&mut shown, None);
-        let segment = self.under_way.partial(audio, shown, guards, self.model.tokenizer(), self.language.clone());
+        let words = self.words(&audio, &shown);
+        let segment = self.under_way.partial(audio, shown, words, guards, self.language.clone());
         // Without words there is nothing to show.
         if let Some(segment) = segment {
             self.events.push_back(Event::PartialSegment(segment));
@@ -453,7 +460,8 @@ impl Session {
     fn give_final(&mut self, ended: Ended, mut hypothesis: Hypothesis) {
         let guards = guards::apply(&mut hypothesis, ended.speech_probability);
         let Ended { span, speech_end, by, goes_on, .. } = ended;
-        let segment = self.under_way.last(span, by, hypothesis, guards, self.model.tokenizer(), self.language.clone());
+        let words = self.words(&span, &hypothesis);
+        let segment = self.under_way.last(span, by, hypothesis, words, guards, self.language.clone());
         self.events.push_back(Event::FinalSegment(segment));
         self.events.push_back(Event::SpeechEnded(speech_end));
         if goes_on {

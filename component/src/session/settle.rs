@@ -44,6 +44,7 @@ impl Settling {
         }
         let mut shown = self.settled.clone();
         shown.extend_from_slice(&words[after_settled(&self.settled, &words)..]);
+        put_in_order(&mut shown);
         (shown, self.settled.len())
     }
 
@@ -65,6 +66,16 @@ impl Settling {
     pub(super) fn differs(&self, words: &[Word]) -> bool {
         self.settled.len() > words.len()
             || self.settled.iter().zip(words).any(|(settled, word)| settled.text != word.text)
+    }
+}
+
+/// Moves the spans of words of different hypotheses so that none begins before the one before it ends.
+fn put_in_order(words: &mut [Word]) {
+    let mut last_end = 0;
+    for span in words.iter_mut().filter_map(|word| word.span.as_mut()) {
+        span.start = span.start.max(last_end);
+        span.end = span.end.max(span.start);
+        last_end = span.end;
     }
 }
 

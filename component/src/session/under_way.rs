@@ -5,8 +5,7 @@ use std::ops::Range;
 use super::settle::Settling;
 use crate::family::Hypothesis;
 use crate::guards::Guards;
-use crate::segment::{Segment, SegmentEnd, text, words};
-use crate::tokenizer::Tokenizer;
+use crate::segment::{Segment, SegmentEnd, Word, text};
 
 /// The segment under way, or, between segments, what the next will be called.
 #[derive(Debug, Default)]
@@ -63,12 +62,12 @@ impl UnderWay {
         &mut self,
         span: Range<u64>,
         hypothesis: Hypothesis,
+        words: Vec<Word>,
         guards: Guards,
-        tokenizer: &Tokenizer,
         language: Option<String>,
     ) -> Option<Segment> {
         self.keep_draft(&hypothesis);
-        let (words, settled_words) = self.settling.partial(words(&hypothesis, tokenizer));
+        let (words, settled_words) = self.settling.partial(words);
         if words.is_empty() {
             return None;
         }
@@ -95,11 +94,10 @@ impl UnderWay {
         span: Range<u64>,
         by: SegmentEnd,
         hypothesis: Hypothesis,
+        words: Vec<Word>,
         guards: Guards,
-        tokenizer: &Tokenizer,
         language: Option<String>,
     ) -> Segment {
-        let words = words(&hypothesis, tokenizer);
         Segment {
             id: self.begun - 1,
             revision: self.revision,

@@ -15,6 +15,7 @@ mod softmax;
 
 use super::tile::{CHUNK, GROUP, LANES, LONG, QUAD, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, TWO_GROUPS, tile};
 use super::variant;
+use crate::kernels::attention::softmax;
 use crate::kernels::lanes::{F32x4, I32x4};
 use quantize::quantize_signed;
 use softmax::probabilities_of;
@@ -95,9 +96,7 @@ impl Int8KeyValues {
     pub fn attend(&self, queries: &[f32], scratch: &mut Scratch, out: &mut [f32]) {
         let channels = self.heads * self.head_size;
         assert!(self.frames > 0 && queries.len() == out.len() && queries.len().is_multiple_of(channels));
-        scratch.scores.resize(QUERY_BLOCK * self.padded_frames, 0.0);
-        scratch.probabilities.resize(QUERY_BLOCK * self.padded_frames, 0);
-        scratch.queries.resize(QUERY_BLOCK * self.head_size.next_multiple_of(CHUNK), 0);
+        self.fit(scratch);
         // Head by head, so that a head's keys and values stay in the cache for all queries.
         for head in 0..self.heads {
             let blocks = queries.chunks(QUERY_BLOCK * channels).zip(out.chunks_mut(QUERY_BLOCK * channels));
@@ -109,6 +108,32 @@ impl Int8KeyValues {
                 }
             }
         }
+    }
+
+    /// One head's `softmax(q · Kᵀ / √head_size)` for a query `[head_size]`, written to `out` `[frames]`: the probabilities
+    /// that [`Int8KeyValues::attend`] rounds.
+    ///
+    /// # Panics
+    /// If there are no frames or the shapes differ.
+    pub fn probabilities(&self, head: usize, query: &[f32], scratch: &mut Scratch, out: &mut [f32]) {
+        assert!(self.frames > 0 && query.len() == self.head_size, "frames to attend to, and a query of this shape");
+        self.fit(scratch);
+        let row_bytes = self.head_size.next_multiple_of(CHUNK);
+        let largest = quantize_signed(query, QUERY_ZERO, &mut scratch.queries[..row_bytes]);
+        if variant::short_sums() {
+            self.score::<1, FRAME_VECTORS, TWO_GROUPS>(head, 0, scratch);
+        } else {
+            self.score::<1, FRAME_VECTORS, LONG>(head, 0, scratch);
+        }
+        out.copy_from_slice(&scratch.scores[..self.frames]);
+        softmax(out, largest / SIGNED_MAX / (self.head_size as f32).sqrt());
+    }
+
+    /// Makes room for all that is worked in.
+    fn fit(&self, scratch: &mut Scratch) {
+        scratch.scores.resize(QUERY_BLOCK * self.padded_frames, 0.0);
+        scratch.probabilities.resize(QUERY_BLOCK * self.padded_frames, 0);
+        scratch.queries.resize(QUERY_BLOCK * self.head_size.next_multiple_of(CHUNK), 0);
     }
 
     /// One head's part of up to [`QUERY_BLOCK`] queries.
@@ -238,7 +263,7 @@ impl Int8KeyValues {
 #[cfg(test)]
 mod tests {
     use super::{Int8KeyValues, Scratch, variant};
-    use crate::kernels::testing::{Noise, attention as reference};
+    use crate::kernels::testing::{Noise, attention as reference, probabilities};
 
     #[test]
     fn attention_in_eight_bits_stays_close_to_its_definition_over_odd_shapes() {
@@ -256,6 +281,29 @@ mod tests {
             memory.attend(&q, &mut scratch, &mut out);
             for (is, want) in out.iter().zip(reference(&q, &k, &v, heads, size)) {
                 assert!((f64::from(*is) - want).abs() < 0.03, "{queries} × {frames}, {heads} × {size}: {is}, {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn probabilities_stay_close_to_their_definition_and_have_the_same_bits_in_every_variant() {
+        let mut noise = Noise::new(4);
+        let mut scratch = Scratch::default();
+        for (frames, heads, size) in [(1, 1, 2), (5, 2, 3), (17, 8, 36), (130, 3, 52)] {
+            let [k, v] = [frames, frames].map(|count| noise.take(count * heads * size));
+            let mut memory = Int8KeyValues::new(heads, size);
+            memory.fill(&k, &v);
+            let [mut short, mut long] = [(); 2].map(|()| vec![f32::NAN; frames]);
+            for head in 0..heads {
+                let query: Vec<f32> = noise.take(size).iter().map(|x| 3.0 * x).collect();
+                variant::set_short_sums(true);
+                memory.probabilities(head, &query, &mut scratch, &mut short);
+                variant::set_short_sums(false);
+                memory.probabilities(head, &query, &mut scratch, &mut long);
+                assert_eq!(short, long);
+                for (is, want) in short.iter().zip(probabilities(&query, &k, heads, head)) {
+                    assert!((f64::from(*is) - want).abs() < 0.03, "{frames}, head {head} of {heads} × {size}");
+                }
             }
         }
     }
