@@ -46,13 +46,15 @@ fn command_table_lists_every_command_with_exactly_the_options_it_has() {
     let mut offered = Commands::new();
     add_offered("", &mut offered);
     let mut documented = Commands::new();
-    for row in README.lines().filter_map(|line| line.strip_prefix("| `auricle ")) {
-        let (synopsis, rest) = row.split_once('`').expect("a synopsis in backticks");
-        let is_name = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase());
-        let words: Vec<_> = synopsis.split_whitespace().take_while(is_name).collect();
-        let cell = rest.replace("\\|", "/");
-        let cell = cell.split('|').nth(1).expect("a cell for options");
-        documented.insert(words.join(" "), options(cell).collect());
+    for row in README.lines().filter(|line| line.starts_with("| `auricle ")) {
+        let row = row.replace("\\|", "/");
+        let [_, synopses, cell, ..] = row.split('|').collect::<Vec<_>>()[..] else { panic!("cells in {row}") };
+        // A row can be of several commands, and a command can have several rows.
+        for synopsis in synopses.split('`').filter_map(|part| part.strip_prefix("auricle ")) {
+            let is_name = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase());
+            let words: Vec<_> = synopsis.split_whitespace().take_while(is_name).collect();
+            documented.entry(words.join(" ")).or_default().extend(options(cell));
+        }
     }
     assert_eq!(documented, offered);
 }

@@ -84,6 +84,29 @@ def with_words():
     return {"text": "".join(s["text"] for s in segments), "segments": segments, "language": "en"}
 
 
+def for_subtitles():
+    """Pauses short and long, within a segment and between two; words wider than a line; one that is only white space."""
+    first = " We hold these truths to be self-evident, that all men".split(" ")[1:]
+    words = [word(f" {text}", 0.5 + 0.4 * n, 0.8 + 0.4 * n) for n, text in enumerate(first)]
+    words += [word(" are", 9.0, 9.25), word(" created", 9.25, 9.75), word(" \u3000", 9.75, 9.8), word(" equal.", 9.8, 10.5)]
+    second = [word(" That", 10.75, 11.0), word(" Überunabhängigkeitserklärung", 11.0, 12.5), word(" is", 12.5, 12.6)]
+    third = [word(" 人", 20.0, 20.25), word("生", 20.25, 20.5), word("、", 20.5, 20.5), word(" Liberty.", 23.75, 24.5)]
+    segments = [segment(0, words), segment(1, second), segment(2, []), segment(3, third)]
+    return {"text": "".join(s["text"] for s in segments), "segments": segments, "language": "en"}
+
+
+SUBTITLES = {
+    "width20": {"max_line_width": 20},
+    "count2": {"max_line_count": 2},
+    "words3": {"max_words_per_line": 3},
+    "highlight": {"highlight_words": True},
+    "width20-count2": {"max_line_width": 20, "max_line_count": 2},
+    "width9-count1": {"max_line_width": 9, "max_line_count": 1},
+    "width10-words3": {"max_line_width": 10, "max_words_per_line": 3},
+    "width20-count2-words3": {"max_line_width": 20, "max_line_count": 2, "max_words_per_line": 3},
+    "width20-count2-highlight": {"max_line_width": 20, "max_line_count": 2, "highlight_words": True},
+}
+
 TRANSCRIPTS = {
     "segments": SEGMENTS,
     "words": with_words(),
@@ -95,3 +118,9 @@ for stem, transcript in TRANSCRIPTS.items():
         path = HERE / f"{stem}.{writer.extension}"
         with open(path, "w", encoding="utf-8", newline="\n") as file:
             writer(str(HERE)).write_result(transcript, file)
+
+for stem, options in SUBTITLES.items():
+    for writer in [utils.WriteVTT, utils.WriteSRT]:
+        path = HERE / f"subtitles-{stem}.{writer.extension}"
+        with open(path, "w", encoding="utf-8", newline="\n") as file:
+            writer(str(HERE)).write_result(for_subtitles(), file, options)

@@ -1,8 +1,10 @@
 //! `cargo xtask`: builds, runs and tests Auricle, and installs what that needs.
 
+mod apt;
 mod bench;
 mod chromium;
 mod component;
+mod microphone;
 mod models;
 mod pin;
 mod python;

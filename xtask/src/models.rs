@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::{cargo, check, root, target_dir};
+use crate::{cargo, check, microphone, root, target_dir};
 
 /// The folder they are in: the caller's, or one beside the build results.
 pub(crate) fn home() -> PathBuf {
@@ -13,7 +13,8 @@ pub(crate) fn home() -> PathBuf {
 
 /// Installs the default model in these quantizations, with the recordings that come with it.
 pub(crate) fn pull(quantizations: &[&str]) -> Result<()> {
-    let mut pull = cargo(&["run", "--quiet", "--release", "--package", "auricle", "--"]);
+    let mut pull = cargo(&["run", "--quiet", "--release", "--package", "auricle"]);
+    pull.args(microphone::flags()).arg("--");
     pull.args(["models", "pull", "moonshine-tiny-en"]).env("AURICLE_HOME", home());
     for quantization in quantizations {
         pull.args(["--quantization", quantization]);

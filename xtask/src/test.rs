@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 use crate::component::{self, Flavour};
-use crate::{bench, cargo, check, chromium, models, web};
+use crate::{apt, bench, cargo, check, chromium, microphone, models, web};
 
 /// Model files the tests need, as `auricle models pull` names them.
 const QUANTIZATIONS: [&str; 3] = ["q8", "f16", "f32"];
@@ -16,6 +16,7 @@ const PACKAGES: [&str; 4] = ["xtask", "auricle-component", "auricle", bench::PAC
 
 /// Sets up, checks and tests.
 pub(crate) fn test() -> Result<()> {
+    microphone::install_in_ci()?;
     step("format");
     check(&mut cargo(&["fmt", "--all", "--check"]))?;
 
@@ -23,8 +24,8 @@ pub(crate) fn test() -> Result<()> {
     component::build_all()?;
 
     step("lints");
-    let lints = ["clippy", "--quiet", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
-    check(&mut cargo(&lints))?;
+    let lints = ["clippy", "--quiet", "--release", "--workspace", "--all-targets"];
+    check(cargo(&lints).args(microphone::flags()).args(["--", "-D", "warnings"]))?;
     check(Flavour::Relaxed.cargo(&["clippy", "--quiet"]).args(["--", "-D", "warnings"]))?;
 
     step("models");
@@ -43,8 +44,12 @@ pub(crate) fn test() -> Result<()> {
         .collect::<Result<_>>()?;
     for package in PACKAGES {
         // With the output of tests that pass: figures that they measure, and what they skip.
-        let arguments = ["test", "--release", "--no-fail-fast", "--package", package, "--", "--show-output"];
-        let mut tests = cargo(&arguments);
+        let mut tests = cargo(&["test", "--release", "--no-fail-fast", "--package", package]);
+        // The only package with features.
+        if package == "auricle" {
+            tests.args(microphone::flags());
+        }
+        tests.args(["--", "--show-output"]);
         check(tests.envs(bench::environment()).envs(guests.iter().cloned()))?;
     }
     Ok(())
@@ -53,10 +58,10 @@ pub(crate) fn test() -> Result<()> {
 /// Sets up Node and Chromium, which have to give the same bits as wasmtime. Without npm or Chromium, what needs them is
 /// skipped and says so; in CI they are installed.
 fn javascript_engines() -> Result<()> {
-    if std::env::var("CI").as_deref() == Ok("true") {
+    if apt::is_ci() {
         let missing = [(web::npm_runs(), "npm"), (chromium::find().is_some(), "chromium")];
         let missing: Vec<_> = missing.into_iter().filter(|(there, _)| !there).map(|(_, package)| package).collect();
-        chromium::install_in_ci(&missing)?;
+        apt::install(&missing)?;
     } else if !web::npm_runs() {
         eprintln!("skipped: there is no npm, which comes with Node.js");
         return Ok(());

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! path or stream ─► source (what is it?) ─► wav (hound) or compressed (symphonia) ─► mono ─► resample ─► blocks
+//!                                                   microphone or pipe: frames ─► mono ─► resample ─► blocks
 //! ```
 //!
 //! A file of hours is never in memory: a block is at most a few seconds. The content tells the format, never the name.
@@ -10,6 +11,7 @@
 
 mod compressed;
 mod error;
+mod frames;
 mod mono;
 mod mp4_edits;
 mod resample;
@@ -21,6 +23,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use error::{AudioError, AudioWarning};
+pub use frames::FrameConverter;
 
 use compressed::{CompressedDecoder, Frames};
 use resample::Resampler;

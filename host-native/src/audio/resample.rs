@@ -19,9 +19,9 @@ const WINDOW: WindowFunction = WindowFunction::BlackmanHarris2;
 const MAX_TABLE_LEN: usize = 1 << 20;
 const MAX_INTERPOLATED_PHASES: usize = 256;
 
-/// How much of a second the filter works on at a time. It has no influence on the result, except that one block of
-/// audio is read before the first sample comes out.
-const CHUNKS_PER_SECOND: usize = 16;
+/// How much of a second the filter works on at a time. It has no influence on the result, but for when it comes: live
+/// audio is held back for up to so long.
+const CHUNKS_PER_SECOND: usize = 64;
 
 /// Resamples a mono stream to 16 kHz.
 ///

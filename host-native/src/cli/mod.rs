@@ -3,13 +3,23 @@
 //! Exit codes: 0 all went well; 1 something failed, after everything else was tried; 2 the arguments make no sense.
 
 mod engine_arguments;
+mod events;
+mod feed;
 mod formats;
 mod info;
 mod input;
+mod jobs;
+mod listen;
+mod live;
 mod models;
 mod output;
+mod progress;
+mod replay;
 mod report;
+mod session_arguments;
 mod transcribe;
+mod transcriber;
+mod transcript;
 
 use std::process::ExitCode;
 
@@ -27,7 +37,9 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Write down what is said in recordings
-    Transcribe(transcribe::TranscribeArguments),
+    Transcribe(Box<transcribe::TranscribeArguments>),
+    /// Write down what is said into a microphone, while it is said
+    Listen(Box<listen::ListenArguments>),
     /// List, get, import, look into and remove models
     Models(models::ModelsArguments),
     /// Show the component that runs: its imports and exports, its hash, its flavour and why
@@ -43,6 +55,7 @@ pub(crate) fn run() -> ExitCode {
             }
             transcribe::run(&arguments)
         }
+        Command::Listen(arguments) => listen::run(&arguments).map(|()| true),
         Command::Models(arguments) => models::run(&arguments).map(|()| true),
         Command::Info(arguments) => info::run(&arguments, &mut std::io::stdout().lock()).map(|()| true),
     };
@@ -58,7 +71,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 /// Says what is wrong with the arguments of a command, as clap does.
-fn no_sense(command: &str, fault: &str) -> ExitCode {
+fn no_sense(command: &str, fault: impl std::fmt::Display) -> ExitCode {
     let mut all = Arguments::command();
     // Gives the commands their full names, for the line on usage.
     all.build();

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::formats::{Format, Transcript};
+use super::formats::{Format, SubtitleOptions, Transcript};
 use super::input;
 
 /// Where transcripts go.
 pub(crate) struct Output {
     formats: Vec<Format>,
+    subtitles: SubtitleOptions,
     folder: Option<PathBuf>,
     /// What was written in this run, and for which recording.
     written: HashMap<PathBuf, PathBuf>,
@@ -20,15 +21,15 @@ pub(crate) struct Output {
 
 impl Output {
     /// Makes the folder, where one is named.
-    pub(crate) fn new(formats: Vec<Format>, folder: Option<PathBuf>) -> Result<Self> {
+    pub(crate) fn new(formats: Vec<Format>, subtitles: SubtitleOptions, folder: Option<PathBuf>) -> Result<Self> {
         if let Some(folder) = &folder {
             let failed = |error| anyhow!("{}: cannot be made: {error}; name another --output-dir", folder.display());
             fs::create_dir_all(folder).map_err(failed)?;
         }
-        Ok(Self { formats, folder, written: HashMap::new() })
+        Ok(Self { formats, subtitles, folder, written: HashMap::new() })
     }
 
-    /// Fails where the transcript of `file` would replace one that this run has written. Worth asking before the work.
+    /// Fails where the transcript of `file` would replace one that this run has written.
     pub(crate) fn check(&self, file: &Path) -> Result<()> {
         for path in self.formats.iter().filter_map(|format| self.path(file, *format)) {
             if let Some(earlier) = self.written.get(&path) {
@@ -47,7 +48,7 @@ impl Output {
     pub(crate) fn write(&mut self, file: &Path, transcript: &Transcript) -> Result<()> {
         for &format in &self.formats {
             let mut bytes = Vec::new();
-            format.write(transcript, &mut bytes)?;
+            format.write(transcript, &self.subtitles, &mut bytes)?;
             if let Some(path) = self.path(file, format) {
                 let failed =
                     |error| anyhow!("{}: cannot be written: {error}; name another --output-dir", path.display());

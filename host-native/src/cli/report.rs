@@ -13,6 +13,14 @@ pub(crate) fn failure(error: &anyhow::Error) {
     line(format_args!("auricle: {}", with_causes(error)));
 }
 
+/// Puts the place before an error that does not name it.
+pub(crate) fn at(place: &str, error: auricle::Error) -> anyhow::Error {
+    match error {
+        error @ auricle::Error::Io { .. } => error.into(),
+        error => anyhow::Error::new(error).context(place.to_owned()),
+    }
+}
+
 /// The error and its causes. Most errors tell the cause themselves, and also give it as their source: it is told once.
 fn with_causes(error: &anyhow::Error) -> String {
     let mut text = String::new();

@@ -113,15 +113,3 @@ fn standard_input_that_holds_no_audio_is_refused_by_name() {
     transcribe(b"").assert_refused(&["auricle: standard input: the file is empty"]);
     transcribe(b"no audio here").assert_refused(&["auricle: standard input: not audio", "no audio here"]);
 }
-
-#[test]
-fn recording_longer_than_the_model_takes_is_refused_whatever_its_length() {
-    let bench = Bench::new();
-    let longest = 30 * 16_000;
-    for samples in [longest + 1, 10 * longest] {
-        let file = bench.file("long.wav", Wav::of_i16(&vec![0; samples]).bytes());
-        let words = format!("{}: the recording is longer than 30 s", file.display());
-        bench.transcribe(&file).assert_refused(&[&words]);
-    }
-    bench.transcribe(bench.file("longest.wav", Wav::of_i16(&vec![0; longest]).bytes())).assert_done(&[]);
-}

@@ -14,6 +14,9 @@ mod bad_audio;
 mod bad_components;
 mod bad_models;
 mod formats;
+mod live;
+#[cfg(all(target_os = "linux", feature = "microphone"))]
+mod microphone;
 mod options;
 mod run;
 mod transcribe;

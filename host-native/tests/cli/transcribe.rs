@@ -81,16 +81,37 @@ fn models_are_found_by_name_by_name_and_quantization_and_by_path() {
 }
 
 #[test]
-fn recording_of_more_than_thirty_seconds_is_refused_with_the_limit_and_a_way_to_cut_it() {
+fn recording_of_any_length_is_transcribed_segment_by_segment() {
     let Some(path) = crate::support::sample_path("two_cities.wav") else { return };
     if model_path("q8").is_none() {
         return;
     }
-    let outcome = run(auricle().arg("transcribe").arg(&path));
-    outcome.assert_refused(&[
-        &format!("{}: the recording is longer than 30 s", path.display()),
-        "ffmpeg -i INPUT -f segment -segment_time 29 part%03d.wav",
-    ]);
+    let outcome = run(auricle().args(["transcribe", "--quiet", "-f", "tsv"]).arg(&path));
+    assert_eq!((outcome.code, outcome.err.as_str()), (0, ""), "{outcome:?}");
+    let rows: Vec<Vec<&str>> = outcome.out.lines().skip(1).map(|line| line.split('\t').collect()).collect();
+    assert!(rows.len() > 4, "{rows:?}");
+    let times = rows.iter().flat_map(|row| [&row[0], &row[1]].map(|ms| ms.parse::<u32>().unwrap()));
+    let times: Vec<_> = times.collect();
+    assert!(times.is_sorted() && times.last().is_some_and(|&end| (40_000..45_000).contains(&end)), "{times:?}");
+    assert!(rows[0][2].starts_with("It was the best of times") && outcome.out.contains("comparison only"), "{rows:?}");
+}
+
+#[test]
+fn files_on_several_engines_give_what_they_give_on_one_in_the_order_of_the_arguments() {
+    if model_path("q8").is_none() {
+        return;
+    }
+    let (speech, short) = (testdata_path("jfk.wav"), testdata_path("audio/jfk-1s-16k-mono.flac"));
+    let (text, missing) = (testdata_path("README.md"), testdata_path("missing.wav"));
+    let files = [&speech, &missing, &short, &speech, &text, &short];
+    for output in [&["-f", "txt"][..], &["-f", "json"], &["--json-lines"]] {
+        let one = run(auricle().args(["transcribe", "--quiet"]).args(output).args(files));
+        assert!(one.code == 1 && one.out.contains(JFK), "{one:?}");
+        for jobs in ["2", "3", "100"] {
+            let many = run(auricle().args(["transcribe", "--quiet", "--jobs", jobs]).args(output).args(files));
+            assert_eq!((many.code, many.out, many.err), (1, one.out.clone(), one.err.clone()), "{jobs} {output:?}");
+        }
+    }
 }
 
 /// Runs it with the read end of standard output or standard error closed, and gives the exit code and the other stream.

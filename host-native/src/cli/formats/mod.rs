@@ -1,7 +1,7 @@
 //! Transcripts as files, byte for byte as openai-whisper writes them, so that what reads its output reads this.
 //!
-//! The formats follow `whisper/utils.py` at commit c0d2f624c09dc18e709e37c2ad90c039a4eb72a2 (25 June 2025), with that
-//! program's default options, on a system whose lines end in `\n`. Two things differ, on purpose:
+//! The formats follow `whisper/utils.py` at commit c0d2f624c09dc18e709e37c2ad90c039a4eb72a2 (25 June 2025), on a
+//! system whose lines end in `\n`. Two things differ, on purpose:
 //! - what a model cannot give is `null` in JSON, where whisper always has a number;
 //! - `-->` in a word becomes `->` in subtitles, as it does there only in text without word times: a cue that has it
 //!   cannot be read.
@@ -68,6 +68,19 @@ pub(crate) struct TranscriptWord {
     pub(crate) probability: f64,
 }
 
+/// How subtitles are laid out where words have times: whisper's options of these names. Without any, a cue is a segment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SubtitleOptions {
+    /// Most characters of a line, at least 1.
+    pub(crate) max_line_width: Option<usize>,
+    /// Most lines of a cue, at least 1. Has no effect without `max_line_width`.
+    pub(crate) max_line_count: Option<usize>,
+    /// Most words of a cue, at least 1. Has no effect with `max_line_width` and `max_line_count`.
+    pub(crate) max_words_per_line: Option<usize>,
+    /// Whether there is a cue for every word, which is underlined in it.
+    pub(crate) highlight_words: bool,
+}
+
 /// A format to write a [`Transcript`] in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
@@ -99,11 +112,16 @@ impl Format {
     }
 
     /// Writes the whole file, in UTF-8. Fails only where `out` does.
-    pub(crate) fn write(self, transcript: &Transcript, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn write(
+        self,
+        transcript: &Transcript,
+        options: &SubtitleOptions,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         match self {
             Self::Txt => write_txt(transcript, out),
-            Self::Srt => subtitles::write_srt(transcript, out),
-            Self::Vtt => subtitles::write_vtt(transcript, out),
+            Self::Srt => subtitles::write_srt(transcript, options, out),
+            Self::Vtt => subtitles::write_vtt(transcript, options, out),
             Self::Tsv => write_tsv(transcript, out),
             Self::Json => json::write(transcript, out),
         }

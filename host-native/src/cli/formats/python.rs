@@ -1,8 +1,13 @@
 //! What Python does in a way of its own, and whisper's files show.
 
-/// `str.strip()`: Python counts four separators among white space that Unicode does not.
+/// `str.isspace()`: Python counts four separators among white space that Unicode does not.
+pub(super) fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
+}
+
+/// `str.strip()`.
 pub(super) fn strip(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c))
+    text.trim_matches(is_space)
 }
 
 /// `round(1000 * seconds)`: halves go to the even neighbour. Times before 0 do not exist, and count as 0.

@@ -81,18 +81,49 @@ fn transcript_with_words() -> Transcript {
     }
 }
 
+/// The transcript of `subtitles-*`, which `make_fixtures.py` tells about.
+fn transcript_for_subtitles() -> Transcript {
+    let word = |word: &str, start_s: f64, end_s: f64| TranscriptWord {
+        word: word.to_owned(),
+        start_s,
+        end_s,
+        probability: 0.75,
+    };
+    let first = "We hold these truths to be self-evident, that all men".split(' ').enumerate();
+    let mut words: Vec<_> =
+        first.map(|(n, text)| word(&format!(" {text}"), 0.5 + 0.4 * n as f64, 0.8 + 0.4 * n as f64)).collect();
+    words.extend([word(" are", 9.0, 9.25), word(" created", 9.25, 9.75), word(" \u{3000}", 9.75, 9.8)]);
+    words.push(word(" equal.", 9.8, 10.5));
+    let second = [(" That", 10.75, 11.0), (" Überunabhängigkeitserklärung", 11.0, 12.5), (" is", 12.5, 12.6)];
+    let third = [(" 人", 20.0, 20.25), ("生", 20.25, 20.5), ("、", 20.5, 20.5), (" Liberty.", 23.75, 24.5)];
+    let words_of = |list: &[(&str, f64, f64)]| list.iter().map(|(text, start, end)| word(text, *start, *end)).collect();
+    let segments = [words, words_of(&second), vec![], words_of(&third)].map(|words| TranscriptSegment {
+        text: words.iter().map(|word| word.word.as_str()).collect(),
+        words: Some(words),
+        ..TranscriptSegment::default()
+    });
+    Transcript { segments: segments.into(), ..Transcript::default() }
+}
+
 fn written(format: Format, transcript: &Transcript) -> String {
+    written_with(format, transcript, &SubtitleOptions::default())
+}
+
+fn written_with(format: Format, transcript: &Transcript, options: &SubtitleOptions) -> String {
     let mut bytes = Vec::new();
-    format.write(transcript, &mut bytes).unwrap();
+    format.write(transcript, options, &mut bytes).unwrap();
     String::from_utf8(bytes).unwrap()
+}
+
+fn fixture(name: &str) -> String {
+    let path = format!("{}/../testdata/formats/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 fn assert_is_fixture(stem: &str, transcript: &Transcript) {
     for format in Format::ALL {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/formats");
-        let path = format!("{folder}/{stem}.{}", format.extension());
-        let expected = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(written(format, transcript), expected, "{path}");
+        let name = format!("{stem}.{}", format.extension());
+        assert_eq!(written(format, transcript), fixture(&name), "{name}");
     }
 }
 
@@ -104,6 +135,41 @@ fn every_format_has_the_bytes_that_whisper_writes() {
 #[test]
 fn word_times_give_the_cues_that_whisper_writes() {
     assert_is_fixture("words", &transcript_with_words());
+}
+
+#[test]
+fn every_layout_of_subtitles_has_the_bytes_that_whisper_writes() {
+    let options = |width, count, words, highlight_words| SubtitleOptions {
+        max_line_width: width,
+        max_line_count: count,
+        max_words_per_line: words,
+        highlight_words,
+    };
+    let cases = [
+        ("width20", options(Some(20), None, None, false)),
+        ("count2", options(None, Some(2), None, false)),
+        ("words3", options(None, None, Some(3), false)),
+        ("highlight", options(None, None, None, true)),
+        ("width20-count2", options(Some(20), Some(2), None, false)),
+        ("width9-count1", options(Some(9), Some(1), None, false)),
+        ("width10-words3", options(Some(10), None, Some(3), false)),
+        ("width20-count2-words3", options(Some(20), Some(2), Some(3), false)),
+        ("width20-count2-highlight", options(Some(20), Some(2), None, true)),
+    ];
+    for (stem, options) in cases {
+        for format in [Format::Srt, Format::Vtt] {
+            let name = format!("subtitles-{stem}.{}", format.extension());
+            assert_eq!(written_with(format, &transcript_for_subtitles(), &options), fixture(&name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn layout_changes_nothing_where_there_are_no_words() {
+    let options = SubtitleOptions { max_line_width: Some(5), highlight_words: true, ..SubtitleOptions::default() };
+    for format in Format::ALL {
+        assert_eq!(written_with(format, &transcript(), &options), written(format, &transcript()));
+    }
 }
 
 #[test]
