@@ -28,7 +28,7 @@ const DOUBTFUL_NO_SPEECH: f32 = 0.25;
 const UNSURE: f32 = -0.35;
 /// So does the choice of the first token, on which all others depend, show a guess.
 const UNSURE_ENTROPY_NATS: f32 = 1.5;
-/// A longer text is heard from more than a sound.
+/// A longer text is heard from more than a sound, if it is speech more likely than not.
 const FEW_TOKENS: usize = 10;
 
 /// Applies the guards to what was decoded from audio whose hops were speech with this mean probability, where that is known.
@@ -83,7 +83,7 @@ fn no_speech(hypothesis: &Hypothesis, speech_probability: Option<f32>) -> bool {
     bare || (speech < 1.0 - DOUBTFUL_NO_SPEECH
         && mean < UNSURE
         && first.entropy > UNSURE_ENTROPY_NATS
-        && tokens <= FEW_TOKENS)
+        && (tokens <= FEW_TOKENS || speech < 0.5))
 }
 
 #[cfg(test)]
@@ -141,6 +141,7 @@ mod tests {
         assert!(!dropped(3, -0.1, 3.0, Some(0.5)), "the words were certain");
         assert!(!dropped(3, -1.0, 0.5, Some(0.5)), "so was the first");
         assert!(!dropped(30, -1.0, 3.0, Some(0.5)), "there were many");
+        assert!(dropped(30, -1.0, 3.0, Some(0.4)), "but it was hardly speech");
         assert!(!dropped(3, -1.0, 3.0, None), "nobody asked what is speech");
         assert!(dropped(1, -0.5, 0.1, Some(0.9)), "a lone word without a full stop");
         assert!(!dropped(1, -0.01, 0.1, Some(0.9)), "but one that is certain");

@@ -1,6 +1,7 @@
 //! Word error rate: edit distance between word sequences, over the number of words that were said.
 
 use std::fmt;
+use std::ops::AddAssign;
 
 /// Counts over any number of clips.
 #[derive(Debug, Default)]
@@ -20,6 +21,13 @@ impl WordErrors {
     /// Errors per hundred words said.
     pub(crate) fn percent(&self) -> f64 {
         100.0 * self.errors as f64 / self.words as f64
+    }
+}
+
+impl AddAssign<&Self> for WordErrors {
+    fn add_assign(&mut self, other: &Self) {
+        self.errors += other.errors;
+        self.words += other.words;
     }
 }
 
