@@ -43,7 +43,7 @@ fn files_that_hold_no_audio_are_refused_by_name_with_what_they_are() {
 #[test]
 fn headers_that_lie_about_the_length_cost_no_audio_and_are_warned_of() {
     let bench = Bench::new();
-    let sound = fs::read(bench.noise()).unwrap();
+    let sound = fs::read(bench.speech()).unwrap();
     let whole = bench.transcribe(bench.file("whole.wav", &sound));
     assert!(whole.code == 0 && !whole.out.is_empty() && whole.err.is_empty(), "{whole:?}");
     let data = sound[44..].to_vec();
@@ -76,7 +76,7 @@ fn headers_that_lie_about_the_length_cost_no_audio_and_are_warned_of() {
 #[test]
 fn audio_with_nothing_to_hear_gives_no_text_and_is_no_failure() {
     let bench = Bench::new();
-    let noise = fs::read(bench.noise()).unwrap()[44..].to_vec();
+    let noise = fs::read(bench.speech()).unwrap()[44..].to_vec();
     let first = |samples: usize| Wav { data: noise[..2 * samples].to_vec(), ..Wav::default() };
     let cases = [
         ("no-samples.wav", Wav::default()),
@@ -95,10 +95,10 @@ fn audio_with_nothing_to_hear_gives_no_text_and_is_no_failure() {
 #[test]
 fn recording_at_384_khz_is_transcribed() {
     let bench = Bench::new();
-    let data = fs::read(bench.noise()).unwrap()[44..].repeat(12);
+    let data = fs::read(bench.speech()).unwrap()[44..].chunks(2).flat_map(|sample| sample.repeat(24)).collect();
     let file = bench.file("fast.wav", Wav { rate_hz: 384_000, data, ..Wav::default() }.bytes());
     let outcome = run(auricle().args(["transcribe", "--model"]).arg(&bench.model).arg(&file));
-    outcome.assert_done(&[&format!("{}: 0.50 s of audio", file.display())]);
+    outcome.assert_done(&[&format!("{}: 1.00 s of audio", file.display())]);
     assert!(!outcome.out.is_empty(), "{outcome:?}");
 }
 

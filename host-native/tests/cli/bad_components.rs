@@ -9,7 +9,7 @@ impl Bench {
     /// Transcribes noise, twice, with this engine.
     fn transcribe_by(&self, component: &[u8]) -> Outcome {
         let path = self.file("engine.wasm", component);
-        let noise = self.noise();
+        let noise = self.speech();
         let mut command = auricle();
         command.args(["transcribe", "-q", "--no-cache", "--model"]).arg(&self.model).arg("--component").arg(path);
         run(command.args([&noise, &noise]))
@@ -33,7 +33,7 @@ fn files_that_are_no_component_are_refused_by_name_with_what_they_are() {
     }
     let missing = bench.folder.path().join("missing.wasm");
     let mut command = auricle();
-    command.args(["transcribe", "--component"]).arg(&missing).arg("--model").arg(&bench.model).arg(bench.noise());
+    command.args(["transcribe", "--component"]).arg(&missing).arg("--model").arg(&bench.model).arg(bench.speech());
     run(&mut command).assert_refused(&[&format!("{}: cannot be read", missing.display()), "check the path"]);
 }
 
@@ -57,7 +57,7 @@ fn trap_costs_one_file_and_is_told_with_the_call() {
         let lines: Vec<_> = outcome.err.lines().collect();
         // The second file has a new instance, and is not told that there is none.
         assert!(lines.len() == 2 && lines[0] == lines[1], "{outcome:?}");
-        let words = format!("noise.wav: the engine trapped in `{}`: ", call.trim_start_matches("[method]"));
+        let words = format!("speech.wav: the engine trapped in `{}`: ", call.trim_start_matches("[method]"));
         assert!(lines[0].contains(&words) && lines[0].contains("report"), "{outcome:?}");
     }
     let outcome = bench.transcribe_by(&Guest::silent().trapping_in("load-model").build());
@@ -71,7 +71,7 @@ fn engine_that_promises_work_and_does_none_is_not_waited_for() {
     let idle = "(i32.store8 (i32.const 6164) (i32.const 1)) (i32.const 6144)";
     let outcome = bench.transcribe_by(&Guest::silent().with("[method]session.poll-transcript", idle).build());
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    assert!(outcome.err.contains("noise.wav: the engine failed: it says that there is work left"), "{outcome:?}");
+    assert!(outcome.err.contains("speech.wav: the engine failed: it says that there is work left"), "{outcome:?}");
 }
 
 #[test]
@@ -81,6 +81,6 @@ fn every_error_of_the_contract_is_told_with_the_file() {
         let guest = Guest::silent().with("[method]session.push-audio", failing_with(case));
         let outcome = bench.transcribe_by(&guest.build());
         assert_eq!((outcome.code, outcome.out.as_str(), outcome.err.lines().count()), (1, "", 2), "{outcome:?}");
-        assert!(outcome.err.lines().all(|line| line.contains("noise.wav: ")), "{outcome:?}");
+        assert!(outcome.err.lines().all(|line| line.contains("speech.wav: ")), "{outcome:?}");
     }
 }

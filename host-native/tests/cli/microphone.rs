@@ -8,7 +8,7 @@ use std::thread;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::run::{Bench, JFK, auricle, cache, run};
+use crate::run::{Bench, auricle, cache, run};
 use crate::support::{home, model_path, testdata_path};
 
 /// The rate and the number of channels that the device is opened with, where it takes any.
@@ -52,22 +52,24 @@ fn device_is_listened_to_until_interrupted() {
     // The pipe stays open after the last sample, as a microphone does.
     let speaking = thread::spawn(move || {
         let mut microphone = fs::File::options().write(true).open(pipe).unwrap();
-        microphone.write_all(&frames()).unwrap();
+        // Nobody listens to the last of the silence.
+        let _ = microphone.write_all(&frames());
         microphone
     });
     let mut text = String::new();
+    let mut ended_s = 0.0;
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    while text.len() < JFK.len() {
+    // The last words end there, and the silence after them ends their segment.
+    while ended_s < 10.0 {
         let line = lines.next().expect("the child goes on until it is interrupted").unwrap();
         let event: Value = serde_json::from_str(&line).unwrap();
-        if event["type"] == "final" {
-            text += event["text"].as_str().unwrap();
-            text.push(' ');
+        match event["type"].as_str() {
+            Some("final") => text = format!("{text} {}", event["text"].as_str().unwrap()),
+            Some("speech_ended") => ended_s = event["end_s"].as_f64().unwrap(),
+            _ => {}
         }
     }
-    // The resampler leaves a trace in the samples, and the model may hear another comma.
-    let words = |text: &str| text.to_lowercase().replace([',', '.'], "");
-    assert_eq!(words(text.trim()), words(JFK));
+    assert!(text.starts_with(" And so") && text.ends_with("for your country."), "{text}");
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     drop(speaking.join().unwrap());

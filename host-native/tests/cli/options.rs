@@ -50,7 +50,7 @@ fn arguments_of_listening_that_make_no_sense_are_refused_before_any_work() {
 fn segment_longer_than_the_model_takes_is_refused_with_its_limit() {
     let bench = Bench::new();
     let mut command = auricle();
-    command.args(["transcribe", "--max-segment-s", "31", "--model"]).arg(&bench.model).arg(bench.noise());
+    command.args(["transcribe", "--max-segment-s", "31", "--model"]).arg(&bench.model).arg(bench.speech());
     run(&mut command).assert_refused(&["--max-segment-s: 31 s is not between 0 and the 30 s that the model takes"]);
 }
 
@@ -58,7 +58,7 @@ fn segment_longer_than_the_model_takes_is_refused_with_its_limit() {
 fn network_that_the_model_file_lacks_is_refused_as_the_option_that_asks_for_it() {
     let bench = Bench::new();
     let mut command = auricle();
-    command.args(["transcribe", "--vad", "neural", "--model"]).arg(&bench.model).arg(bench.noise());
+    command.args(["transcribe", "--vad", "neural", "--model"]).arg(&bench.model).arg(bench.speech());
     run(&mut command).assert_refused(&["tiny.gguf: --vad: ", "leave the option out"]);
 }
 
@@ -67,7 +67,7 @@ fn language_of_the_model_is_taken_with_any_region_and_others_are_refused_with_it
     let bench = Bench::new();
     let transcribe = |language: &str| {
         let mut command = auricle();
-        command.args(["transcribe", "-q", "--language", language, "--model"]).arg(&bench.model).arg(bench.noise());
+        command.args(["transcribe", "-q", "--language", language, "--model"]).arg(&bench.model).arg(bench.speech());
         run(&mut command)
     };
     for language in ["en", "en-GB", "EN"] {
@@ -81,7 +81,7 @@ fn language_of_the_model_is_taken_with_any_region_and_others_are_refused_with_it
 fn translation_is_refused_by_a_model_that_only_transcribes() {
     let bench = Bench::new();
     let mut command = auricle();
-    command.args(["transcribe", "--task", "translate", "--model"]).arg(&bench.model).arg(bench.noise());
+    command.args(["transcribe", "--task", "translate", "--model"]).arg(&bench.model).arg(bench.speech());
     run(&mut command).assert_refused(&["tiny.gguf: --task: the model transcribes and does not translate", "--model"]);
 }
 

@@ -16,6 +16,10 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 #[cfg(target_os = "linux")]
 const MEMORY_KIB: u32 = (1 << 20) + (3 << 20) / 10;
 
+/// Has `jfk.wav`, with its long pauses, taken for one segment.
+pub(crate) const ONE_SEGMENT: [&str; 2] = ["--min-silence-ms", "2000"];
+
+/// What is said in `jfk.wav`, in one segment.
 pub(crate) const JFK: &str =
     "And so my fellow Americans ask not what your country can do for you, ask what you can do for your country.";
 
@@ -133,15 +137,15 @@ impl Bench {
 
     /// Transcribes a second of noise with another model file.
     pub(crate) fn transcribe_with(&self, model: impl AsRef<Path>) -> Outcome {
-        let noise = self.noise();
+        let noise = self.speech();
         run(auricle().args(["transcribe", "--quiet", "--model"]).arg(model.as_ref()).arg(noise))
     }
 
-    /// A recording that is loud enough to be listened to.
-    pub(crate) fn noise(&self) -> PathBuf {
-        let mut random = tiny::Random(7);
-        let samples: Vec<i16> = (0..16_000).map(|_| (i16::from(random.next_u8()) - 128) * 64).collect();
-        self.file("noise.wav", crate::audio_support::Wav::of_i16(&samples).bytes())
+    /// A second of speech: 16-bit mono at 16 kHz.
+    pub(crate) fn speech(&self) -> PathBuf {
+        let (samples, _) = auricle::audio::read_all(support::testdata_path("audio/jfk-1s-16k-mono.flac")).unwrap();
+        let samples: Vec<i16> = samples.iter().map(|sample| (sample * 32_768.0) as i16).collect();
+        self.file("speech.wav", crate::audio_support::Wav::of_i16(&samples).bytes())
     }
 }
 
