@@ -4,7 +4,6 @@
 //! repository. Where either is absent these tests skip, except in CI.
 
 #[path = "../../testdata/signals.rs"]
-#[allow(dead_code)] // Each test program uses a part of it.
 mod signals;
 mod support;
 

@@ -21,7 +21,7 @@ const MAX_INTERPOLATED_PHASES: usize = 256;
 
 /// How much of a second the filter works on at a time. It has no influence on the result, but for when it comes: live
 /// audio is held back for up to so long.
-const CHUNKS_PER_SECOND: usize = 64;
+const CHUNKS_PER_SECOND: usize = 50;
 
 /// Resamples a mono stream to 16 kHz.
 ///

@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<()> {
     let path = models::find_or_pull(&arguments.model, arguments.quiet)?;
     let engine = arguments.engine.engine()?;
     let partials = arguments.partials.map(Partials::from);
-    let options = |model: &_| arguments.session.options(model, partials);
+    let options = |model: &_| arguments.session.live(model, partials);
     let mut transcriber = Transcriber::open(&engine, &path, &arguments.model, options)?;
     let mut sink = if arguments.json_lines { Sink::JsonLines(None) } else { Sink::text() };
     let session = transcriber.start_over()?;

@@ -8,6 +8,9 @@ use clap::{Args, ValueEnum};
 use super::report::at;
 use super::transcript::seconds_of;
 
+/// What ends a segment of a recording: a sentence that is cut at a pause for breath is less well understood.
+const RECORDING_MIN_SILENCE_MS: u32 = 1_000;
+
 /// How to transcribe.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SessionArguments {
@@ -23,7 +26,7 @@ pub(crate) struct SessionArguments {
     /// Find speech by its energy or with a network; `auto` takes the best that the model file provides for
     #[arg(long, value_name = "WAY", value_enum)]
     vad: Option<VadArgument>,
-    /// Silence that ends a segment, in milliseconds
+    /// Silence that ends a segment, in milliseconds [default: 1000 in recordings, 512 live]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=600_000))]
     min_silence_ms: Option<u32>,
     /// Speech shorter than this is taken for noise, in milliseconds
@@ -69,8 +72,27 @@ impl From<PartialsArgument> for Partials {
 }
 
 impl SessionArguments {
-    /// The model's options, changed as the arguments say. `partials` is the budget where one is asked for.
-    pub(crate) fn options(&self, model: &Model, partials: Option<Partials>) -> Result<SessionOptions> {
+    /// The model's options for audio that comes as it is spoken, changed as the arguments say. `partials` is the budget
+    /// where one is asked for.
+    pub(crate) fn live(&self, model: &Model, partials: Option<Partials>) -> Result<SessionOptions> {
+        self.options(model, partials, model.default_options().endpointing)
+    }
+
+    /// The same for a recording: nobody sees what will be revised, and nobody waits for the end of a sentence.
+    pub(crate) fn recording(&self, model: &Model) -> Result<SessionOptions> {
+        let mut endpointing = model.default_options().endpointing;
+        if let Some(endpointing) = &mut endpointing {
+            endpointing.minimum_silence = endpointing.minimum_silence.max(samples_of_ms(RECORDING_MIN_SILENCE_MS));
+        }
+        self.options(model, Some(Partials::None), endpointing)
+    }
+
+    fn options(
+        &self,
+        model: &Model,
+        partials: Option<Partials>,
+        endpointing: Option<Endpointing>,
+    ) -> Result<SessionOptions> {
         let defaults = model.default_options();
         let task = match self.task {
             TaskArgument::Transcribe => Task::Transcribe,
@@ -81,13 +103,12 @@ impl SessionArguments {
             task,
             word_times: self.word_timestamps || defaults.word_times,
             partials: partials.unwrap_or(defaults.partials),
-            endpointing: self.endpointing(model)?,
+            endpointing: self.endpointing(model, endpointing)?,
             ..defaults.clone()
         })
     }
 
-    fn endpointing(&self, model: &Model) -> Result<Option<Endpointing>> {
-        let default = model.default_options().endpointing;
+    fn endpointing(&self, model: &Model, default: Option<Endpointing>) -> Result<Option<Endpointing>> {
         let given = self.vad.is_some() || self.min_silence_ms.is_some() || self.min_speech_ms.is_some();
         if !given && self.max_segment_s.is_none() {
             return Ok(default);

@@ -159,10 +159,11 @@ impl TranscribeArguments {
     }
 
     fn open(&self, engine: &Engine, path: &Path) -> Result<Transcriber> {
-        // Of a file, nobody sees what will be revised.
-        let while_spoken = self.realtime || self.pcm.stdin_format.is_some();
-        let partials = if while_spoken { self.partials.map(Partials::from) } else { Some(Partials::None) };
-        Transcriber::open(engine, path, &self.model, |model| self.session.options(model, partials))
+        let live = self.realtime || self.pcm.stdin_format.is_some();
+        Transcriber::open(engine, path, &self.model, |model| match live {
+            true => self.session.live(model, self.partials.map(Partials::from)),
+            false => self.session.recording(model),
+        })
     }
 
     /// The name that `--json-lines` gives a file.
