@@ -67,9 +67,9 @@ fn headers_that_lie_about_the_length_cost_no_audio_and_are_warned_of() {
             outcome.assert_done(&[&format!("auricle: {}: ", file.display())]);
         }
     }
-    let cut = bench.file("cut.wav", &sound[..sound.len() - 15_001]);
+    let cut = bench.file("cut.wav", &sound[..sound.len() - 1_001]);
     let outcome = bench.transcribe(cut);
-    outcome.assert_done(&["promises 32000 bytes of audio, but only 16999 are there", "less than one sample"]);
+    outcome.assert_done(&["promises 32000 bytes of audio, but only 30999 are there", "less than one sample"]);
     assert!(!outcome.out.is_empty(), "{outcome:?}");
 }
 

@@ -54,7 +54,8 @@ fn every_format_is_the_same_on_standard_output_and_in_a_folder() {
     written[4].clear();
     assert_eq!(written, expected);
     assert!(segment["avg_logprob"].as_f64().is_some_and(|score| (-1.0..0.0).contains(&score)), "{segment}");
-    assert!(segment["no_speech_prob"].is_null() && segment["tokens"].as_array().is_some_and(|ids| ids.len() > 20));
+    assert!(segment["no_speech_prob"].as_f64().is_some_and(|probability| (0.0..0.5).contains(&probability)));
+    assert!(segment["tokens"].as_array().is_some_and(|ids| ids.len() > 20));
 }
 
 #[test]

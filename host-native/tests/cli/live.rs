@@ -73,7 +73,8 @@ fn raw_audio_through_a_pipe_gives_what_its_wav_file_gives() {
     for (format, rate, channels, bytes, wav) in cases {
         let raw = ["--stdin-format", format, "--rate", rate, "--channels", channels, "-q"];
         let file = bench.transcribe(&wav);
-        assert!(!file.out.is_empty(), "{file:?}");
+        // Played faster or slower, it need not be speech.
+        assert!(rate != "16000" || !file.out.is_empty(), "{file:?}");
         let transcribed = piped(&bench, &[&["transcribe", "-"], &raw[..]].concat(), &bytes);
         assert_eq!((transcribed.code, &transcribed.out, transcribed.err.as_str()), (0, &file.out, ""), "{rate}");
         let listened = piped(&bench, &[&["listen"], &raw[..]].concat(), &bytes);
@@ -152,7 +153,8 @@ fn finals_are_the_same_from_a_file_through_a_pipe_and_in_real_time() {
         return;
     }
     let path = testdata_path("jfk.wav");
-    let file = run(auricle().args(["transcribe", "-q", "--json-lines"]).arg(&path));
+    // Pauses are as long as in live audio, where a recording's may be longer.
+    let file = run(auricle().args(["transcribe", "-q", "--json-lines", "--min-silence-ms", "512"]).arg(&path));
     let expected = finals(&file.out);
     assert!(!expected.is_empty(), "{file:?}");
 

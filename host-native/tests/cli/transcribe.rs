@@ -92,7 +92,7 @@ fn recording_of_any_length_is_transcribed_segment_by_segment() {
     let outcome = run(auricle().args(["transcribe", "--quiet", "-f", "tsv"]).arg(&path));
     assert_eq!((outcome.code, outcome.err.as_str()), (0, ""), "{outcome:?}");
     let rows: Vec<Vec<&str>> = outcome.out.lines().skip(1).map(|line| line.split('\t').collect()).collect();
-    assert!(rows.len() > 4, "{rows:?}");
+    assert!(rows.len() >= 3, "{rows:?}");
     let times = rows.iter().flat_map(|row| [&row[0], &row[1]].map(|ms| ms.parse::<u32>().unwrap()));
     let times: Vec<_> = times.collect();
     assert!(times.is_sorted() && times.last().is_some_and(|&end| (40_000..45_000).contains(&end)), "{times:?}");
