@@ -72,7 +72,7 @@ fn part<'a>(clips: &'a [Clip], condition: Condition, seed: u64, start: usize) ->
     let mut random = Random::new(seed);
     let noise_db = SPEECH_DB - condition.snr_db.unwrap_or(60.0);
     let mut noise =
-        if seed % 2 == 0 { signals::pink_noise(seed, noise_db) } else { signals::white_noise(seed, noise_db) };
+        if seed.is_multiple_of(2) { signals::pink_noise(seed, noise_db) } else { signals::white_noise(seed, noise_db) };
     let gain = signals::amplitude(condition.gain_db);
     let (mut samples, mut sounding) = (Vec::new(), Vec::new());
     // The first pause is long: whoever adapts to noise needs a while.
@@ -177,10 +177,13 @@ fn an_hour_of_speech_in_changing_noise_loses_and_doubles_nothing_in_steady_memor
     assert!(memory - memory_at_minute_5 <= 1 << 20, "{memory_at_minute_5} and {memory} bytes");
 }
 
+/// A signal's name, how many words an hour of it may give, and what makes it.
+type NonSpeech = (&'static str, usize, fn() -> Signal);
+
 #[test]
 fn an_hour_of_what_is_no_speech_gives_hardly_a_word() {
     let (Some(one), Some(other)) = (model(), model()) else { return };
-    let signals: [(&str, u32, fn() -> Signal); 6] = [
+    let signals: [NonSpeech; 6] = [
         ("zeros", 0, signals::zeros),
         ("white noise", 5, || signals::white_noise(11, -30.0)),
         ("pink noise", 5, || signals::pink_noise(12, -25.0)),
@@ -210,7 +213,7 @@ fn an_hour_of_what_is_no_speech_gives_hardly_a_word() {
                         "{name}, {detector:?}: {words} words an hour; {} segments, {dropped} dropped",
                         segments.len()
                     );
-                    assert!(words <= most_words as usize, "{name}, {detector:?}: {:#?}", text(&segments));
+                    assert!(words <= most_words, "{name}, {detector:?}: {:#?}", text(&segments));
                 }
             });
         }
