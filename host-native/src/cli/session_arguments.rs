@@ -9,7 +9,7 @@ use super::report::at;
 use super::transcript::seconds_of;
 
 /// What ends a segment of a recording: a sentence that is cut at a pause for breath is less well understood.
-const RECORDING_MIN_SILENCE_MS: u32 = 1_000;
+const RECORDING_MIN_SILENCE_MS: u32 = 1_500;
 
 /// How to transcribe.
 #[derive(Debug, Clone, Args)]
@@ -26,7 +26,7 @@ pub(crate) struct SessionArguments {
     /// Find speech by its energy or with a network; `auto` takes the best that the model file provides for
     #[arg(long, value_name = "WAY", value_enum)]
     vad: Option<VadArgument>,
-    /// Silence that ends a segment, in milliseconds [default: 1000 in recordings, 512 live]
+    /// Silence that ends a segment, in milliseconds [default: 1500 in recordings, 512 live]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=600_000))]
     min_silence_ms: Option<u32>,
     /// Speech shorter than this is taken for noise, in milliseconds
