@@ -3,8 +3,10 @@
 //! Needs the model files and samples that `cargo xtask test` installs in `AURICLE_HOME`, and the reference outputs beside
 //! the repository. Where either is absent these tests skip, except in CI.
 
+#[path = "support/files.rs"]
+mod files;
+
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use auricle_component::error::Error;
@@ -17,6 +19,7 @@ use auricle_component::moonshine::config::Config;
 use auricle_component::moonshine::{Moonshine, MoonshineModel};
 use auricle_component::tokenizer::Tokenizer;
 use auricle_component::weights::{TensorSpec, Weights};
+use files::{beside, found, home, samples};
 use serde_json::{Map, Value};
 
 /// Channels of the encoder's states.
@@ -50,24 +53,6 @@ impl Plan for WatchedPlan {
         LOADED.with(|loaded| *loaded.borrow_mut() = Some(Rc::clone(&model)));
         Ok(model)
     }
-}
-
-/// A file that tests need and a clone may lack.
-fn found(path: &Path) -> bool {
-    let found = path.exists();
-    assert!(found || std::env::var("CI").as_deref() != Ok("true"), "{} must be there in CI", path.display());
-    if !found {
-        println!("skipped: there is no {}", path.display());
-    }
-    found
-}
-
-fn beside(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn home(path: &str) -> PathBuf {
-    std::env::var_os("AURICLE_HOME").map_or_else(|| beside("../target/auricle-home"), PathBuf::from).join(path)
 }
 
 fn load(quantization: &str) -> Option<Rc<MoonshineModel>> {
@@ -104,12 +89,6 @@ fn golden() -> Option<Vec<Clip>> {
         (name.clone(), samples(&path), clip.as_object().expect("a clip").clone())
     };
     Some(clips.iter().map(clip).collect())
-}
-
-/// The samples of a 16-bit mono WAV file.
-fn samples(path: &Path) -> Vec<f32> {
-    let reader = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    reader.into_samples::<i16>().map(|sample| f32::from(sample.expect("a sample")) / 32_768.0).collect()
 }
 
 fn transcribe(model: &Rc<MoonshineModel>, samples: &[f32]) -> Hypothesis {

@@ -6,13 +6,12 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-
 use auricle_component::error::Error;
 use auricle_component::loader::Loader;
 use auricle_component::vad::silero::{Silero, SileroDetector};
 use serde_json::Value as Json;
 
+use support::files::{beside, found, home, samples};
 use support::gguf::{F16, F32, GgufFile, Tensor, Value};
 use support::{Random, assert_malformed, assert_unsupported, load, refusal, tiny};
 
@@ -129,29 +128,6 @@ fn a_file_cut_within_the_detector_is_incomplete() {
         let error = load(&bytes[..cut], Some(total), 1 << 16).err();
         assert_eq!(error, Some(Error::IncompleteModel { received_bytes: cut as u64, expected_bytes: Some(total) }));
     }
-}
-
-/// A file that tests need and a clone may lack.
-fn found(path: &Path) -> bool {
-    let found = path.exists();
-    assert!(found || std::env::var("CI").as_deref() != Ok("true"), "{} must be there in CI", path.display());
-    if !found {
-        println!("skipped: there is no {}", path.display());
-    }
-    found
-}
-
-fn beside(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn home(path: &str) -> PathBuf {
-    std::env::var_os("AURICLE_HOME").map_or_else(|| beside("../target/auricle-home"), PathBuf::from).join(path)
-}
-
-fn samples(path: &Path) -> Vec<f32> {
-    let reader = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    reader.into_samples::<i16>().map(|sample| f32::from(sample.expect("a sample")) / 32_768.0).collect()
 }
 
 #[test]

@@ -3,34 +3,22 @@
 //! Needs the model files that `cargo xtask test` installs in `AURICLE_HOME`. Where they are absent these tests skip, except
 //! in CI.
 
+#[path = "support/files.rs"]
+mod files;
+
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use auricle_component::alignment::word_spans;
 use auricle_component::family::{Hypothesis, Model, Progress};
 use auricle_component::loader::Loader;
 use auricle_component::metrics::{Meter, Stage};
+use files::{beside, found, home, samples};
 
 const SAMPLES_PER_MS: usize = 16;
 
-/// A file that tests need and a clone may lack.
-fn found(path: &Path) -> bool {
-    let found = path.exists();
-    assert!(found || std::env::var("CI").as_deref() != Ok("true"), "{} must be there in CI", path.display());
-    if !found {
-        println!("skipped: there is no {}", path.display());
-    }
-    found
-}
-
-fn beside(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
 fn load(quantization: &str) -> Option<Rc<dyn Model>> {
-    let home = std::env::var_os("AURICLE_HOME").map_or_else(|| beside("../target/auricle-home"), PathBuf::from);
-    let path = home.join(format!("models/moonshine-tiny-en-{quantization}.gguf"));
+    let path = home(&format!("models/moonshine-tiny-en-{quantization}.gguf"));
     if !found(&path) {
         return None;
     }
@@ -40,12 +28,6 @@ fn load(quantization: &str) -> Option<Rc<dyn Model>> {
         loader.write(chunk).expect("the model file is well formed");
     }
     Some(loader.finish().expect("the model file is whole").model)
-}
-
-/// The samples of a 16-bit mono WAV file.
-fn samples(path: &Path) -> Vec<f32> {
-    let reader = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    reader.into_samples::<i16>().map(|sample| f32::from(sample.expect("a sample")) / 32_768.0).collect()
 }
 
 /// The hypothesis, and how many steps its alignment took.

@@ -1,9 +1,9 @@
 //! Streams of speech with pauses, cut out of a recording.
 
 use std::ops::Range;
-use std::path::Path;
 
 use crate::support::Random;
+use crate::support::files::{beside, samples};
 
 /// A stream, and where somebody speaks in it.
 pub(crate) struct Stream {
@@ -15,9 +15,7 @@ pub(crate) struct Stream {
 const PHRASE: Range<usize> = 4_800..35_200;
 
 fn recording() -> Vec<f32> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/jfk.wav");
-    let reader = hound::WavReader::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    reader.into_samples::<i16>().map(|sample| f32::from(sample.expect("a sample")) / 32_768.0).collect()
+    samples(&beside("../testdata/jfk.wav"))
 }
 
 /// So many phrases with pauses of 0.8 to 2.3 s, over faint noise.
