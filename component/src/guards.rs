@@ -1,4 +1,14 @@
 //! What keeps a model's mistakes out of the text, visibly: each guard that fires is named in the segment.
+//!
+//! How often they fire, in 23 recordings four times each with pink noise or babble (127 to 156 segments, Silero VAD, q8):
+//!
+//! | speech over noise | token rate | repetition | no speech |
+//! |---|--:|--:|--:|
+//! | clean | 0 | 0 | 0 |
+//! | 10 dB | 1 | 0 | 2 |
+//! | 5 dB | 1 | 0 | 2 |
+//! | 0 dB | 6 | 4 | 2 |
+//! | −5 dB | 35 | 19 | 17 |
 
 use crate::family::Hypothesis;
 
