@@ -3,6 +3,8 @@
 /**
  * @typedef {typeof import('./build/simd128/auricle.js')} Transpiled
  * @typedef {import('./build/simd128/interfaces/auricle-speech-types.js').Segment} Segment
+ * @typedef {import('./build/simd128/interfaces/auricle-speech-types.js').Guards} Guards
+ * @typedef {import('./build/simd128/interfaces/auricle-speech-types.js').SessionOptions} SessionOptions
  * @typedef {import('./build/simd128/interfaces/auricle-speech-types.js').Metrics} Metrics
  * @typedef {import('./build/simd128/interfaces/auricle-speech-types.js').Stage} Stage
  */
@@ -10,8 +12,22 @@
 /** How many steps each poll does; the native library does as many. */
 const STEPS = 8;
 
+/** A block of a live stream, in samples: 20 ms. */
+const LIVE_BLOCK_SAMPLES = 320;
+
 /** The model file is handed over in pieces of so many bytes; the contract allows 16 MiB. */
 const CHUNK_BYTES = 1 << 20;
+
+/**
+ * The guards, as jco and as the contract call them.
+ *
+ * @type {[guard: keyof Guards, name: string][]}
+ */
+const GUARDS = [
+  ['tokenRate', 'token-rate'],
+  ['repetition', 'repetition'],
+  ['noSpeech', 'no-speech'],
+];
 
 /** Nanoseconds in a millisecond. */
 const NS_PER_MS = 1e6;
@@ -21,10 +37,11 @@ const NS_PER_MS = 1e6;
  *
  * @param {string} flavour
  * @param {string} model
+ * @param {string} stream
  * @param {import('./side.mjs').Read} read
  * @returns {Promise<import('./side.mjs').Side>}
  */
-export async function startAuricle(flavour, model, read) {
+export async function startAuricle(flavour, model, stream, read) {
   const folder = new URL(`./build/${flavour}/`, import.meta.url);
   const bytes = await read(model);
 
@@ -44,9 +61,7 @@ export async function startAuricle(flavour, model, read) {
     loader.write(bytes.subarray(offset, offset + CHUNK_BYTES));
   }
   const loaded = recognition.loadModel(loader);
-  // The whole clip at once, as the peers take it.
-  const options = { ...loaded.defaultOptions(), endpointing: undefined, partials: 'none' };
-  const session = recognition.Session.open(loaded, options);
+  const session = recognition.Session.open(loaded, sessionOptions(loaded.defaultOptions(), stream));
   const about = recognition.about();
 
   return {
@@ -57,19 +72,33 @@ export async function startAuricle(flavour, model, read) {
     },
     transcribe(samples) {
       session.reset();
+      /** @type {import('./side.mjs').SegmentBits[]} */
       const segments = [];
-      const start = performance.now();
-      session.pushAudio(samples);
-      session.finish();
-      for (let more = true; more; ) {
-        const poll = session.pollTranscript(STEPS);
-        for (const event of poll.events) {
-          if (event.tag === 'final-segment') {
-            segments.push(segmentBits(event.val));
+      let partials = 0;
+      const drain = () => {
+        for (let more = true; more; ) {
+          const poll = session.pollTranscript(STEPS);
+          for (const event of poll.events) {
+            if (event.tag === 'final-segment') {
+              segments.push(segmentBits(event.val));
+            } else if (event.tag === 'partial-segment') {
+              partials += 1;
+            }
           }
+          more = poll.more;
         }
-        more = poll.more;
+      };
+      const start = performance.now();
+      if (stream === 'whole') {
+        session.pushAudio(samples);
+      } else {
+        for (let first = 0; first < samples.length; first += LIVE_BLOCK_SAMPLES) {
+          session.pushAudio(samples.subarray(first, first + LIVE_BLOCK_SAMPLES));
+          drain();
+        }
       }
+      session.finish();
+      drain();
       const totalMs = performance.now() - start;
       const metrics = session.metrics();
       return {
@@ -78,10 +107,32 @@ export async function startAuricle(flavour, model, read) {
         total_ms: totalMs,
         tokens: Number(metrics.tokens),
         segments,
+        partials,
         memory_bytes: Number(metrics.peakMemoryBytes),
       };
     },
   };
+}
+
+/**
+ * @param {SessionOptions} defaults
+ * @param {string} stream
+ * @returns {SessionOptions}
+ */
+function sessionOptions(defaults, stream) {
+  switch (stream) {
+    case 'whole':
+      // As the peers take it.
+      return { ...defaults, endpointing: undefined, partials: 'none' };
+    case 'live':
+      return { ...defaults, wordTimes: true };
+    case 'live-energy': {
+      const endpointing = defaults.endpointing && { ...defaults.endpointing, voiceActivity: /** @type {const} */ ('energy') };
+      return { ...defaults, wordTimes: true, endpointing };
+    }
+    default:
+      throw new Error(`there is no stream ${stream}: it is whole, live or live-energy`);
+  }
 }
 
 /**
@@ -105,6 +156,10 @@ function segmentBits(segment) {
     text: segment.text,
     tokens: segment.tokens.map((token) => [token.id, floatBits(token.logProbability), floatBits(token.entropy)]),
     word_confidences: segment.words.map((word) => floatBits(word.confidence)),
+    word_spans: segment.words.map(({ span }) => (span === undefined ? null : [Number(span.start), Number(span.end)])),
+    ended_by: segment.endedBy ?? null,
+    no_speech_probability: segment.noSpeechProbability === undefined ? null : floatBits(segment.noSpeechProbability),
+    guards: GUARDS.filter(([guard]) => segment.guards[guard]).map(([, name]) => name),
   };
 }
 

@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 /** @returns {import('./side.mjs').Options & { chromium?: string }} The options on the command line. */
 export function commandLine() {
   const text = /** @type {const} */ ({ type: 'string' });
-  const options = { engine: text, flavour: text, model: text, encoder: text, decoder: text, chromium: text };
+  const auricle = { flavour: text, model: text, stream: text };
+  const options = { engine: text, ...auricle, encoder: text, decoder: text, chromium: text };
   const { engine = '', ...others } = parseArgs({ options }).values;
   return { engine, ...others };
 }

@@ -12,6 +12,10 @@
  * @property {string} text The transcript.
  * @property {[id: number, logProbability: number, entropy: number][]} tokens In order.
  * @property {number[]} word_confidences In order.
+ * @property {([start: number, end: number] | null)[]} word_spans In order, where word times were asked for.
+ * @property {string | null} ended_by Why it ended.
+ * @property {number | null} no_speech_probability Where it was judged.
+ * @property {string[]} guards Those that fired, in the contract's order.
  *
  * @typedef {object} Reply What one transcription gave.
  * @property {number} encode_ms Time from samples to what the decoder reads.
@@ -20,6 +24,7 @@
  * @property {number} tokens Decoder passes, that of the end token included.
  * @property {number[]} [token_ids] What was decoded, without start and end tokens, where a side has no text.
  * @property {SegmentBits[]} [segments] What was transcribed, where a side has segments.
+ * @property {number} [partials] How often a segment was given before it was final.
  * @property {number} memory_bytes WebAssembly memory, which does not shrink.
  *
  * @typedef {object} Side
@@ -32,6 +37,7 @@
  * @property {string} engine `auricle` or `ort`.
  * @property {string} [flavour] Of Auricle's component: the name of its folder in `build`.
  * @property {string} [model] Auricle's model file.
+ * @property {string} [stream] How Auricle takes a clip: `whole`, which is the default, `live` or `live-energy`.
  * @property {string} [encoder] ONNX Runtime's encoder.
  * @property {string} [decoder] ONNX Runtime's decoder.
  */
@@ -47,7 +53,7 @@ export async function startSide(options, read) {
   // Only what is asked for is loaded: the peers would count in each other's start-up time.
   if (options.engine === 'auricle') {
     const { startAuricle } = await import('./auricle.mjs');
-    return startAuricle(required(options, 'flavour'), required(options, 'model'), read);
+    return startAuricle(required(options, 'flavour'), required(options, 'model'), options.stream ?? 'whole', read);
   }
   if (options.engine === 'ort') {
     const { startOrt } = await import('./ort.mjs');

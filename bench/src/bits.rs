@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use crate::child::Child;
 use crate::clips::Clip;
 use crate::place::Place;
-use crate::protocol::SegmentBits;
+use crate::protocol::{Reply, SegmentBits, Stream};
 use crate::sides::{Build, Engine, Runtime, Side};
 
 /// The engines that must agree.
 pub const RUNTIMES: [Runtime; 3] = [Runtime::Wasmtime, Runtime::Node, Runtime::Chromium];
 
-/// Clip to SHA-256 of its [canonical form](canonical), in hexadecimal.
+/// Clip, and how it was taken unless whole, to SHA-256 of its [canonical form](canonical), in hexadecimal.
 pub type Hashes = BTreeMap<String, String>;
 
 /// The committed file.
@@ -47,12 +47,16 @@ impl Golden {
     }
 }
 
-/// Final segments as bytes, in which nothing is left to a formatter: integers little-endian, floats as their bits, and
-/// lists and texts with their length before them.
+/// Final segments as bytes, in which nothing is left to a formatter: integers little-endian, floats as their bits, lists
+/// and texts with their length before them, and what may be missing as a list of one or none.
 #[must_use]
 pub fn canonical(segments: &[SegmentBits]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let length = |items: usize| (items as u64).to_le_bytes();
+    let add_text = |bytes: &mut Vec<u8>, text: &str| {
+        bytes.extend(length(text.len()));
+        bytes.extend(text.as_bytes());
+    };
     bytes.extend(length(segments.len()));
     for segment in segments {
         bytes.extend([segment.start, segment.end].map(u64::to_le_bytes).as_flattened());
@@ -62,29 +66,59 @@ pub fn canonical(segments: &[SegmentBits]) -> Vec<u8> {
         }
         bytes.extend(length(segment.word_confidences.len()));
         bytes.extend(segment.word_confidences.iter().flat_map(|value| value.to_le_bytes()));
-        bytes.extend(length(segment.text.len()));
-        bytes.extend(segment.text.as_bytes());
+        add_text(&mut bytes, &segment.text);
+        bytes.extend(length(segment.word_spans.len()));
+        for span in &segment.word_spans {
+            bytes.extend(length(span.iter().len()));
+            bytes.extend(span.iter().flat_map(|(start, end)| [*start, *end]).flat_map(u64::to_le_bytes));
+        }
+        bytes.extend(length(segment.ended_by.iter().len()));
+        segment.ended_by.iter().for_each(|end| add_text(&mut bytes, end));
+        bytes.extend(length(segment.no_speech_probability.iter().len()));
+        bytes.extend(segment.no_speech_probability.iter().flat_map(|value| value.to_le_bytes()));
+        bytes.extend(length(segment.guards.len()));
+        segment.guards.iter().for_each(|guard| add_text(&mut bytes, guard));
     }
     bytes
 }
 
-/// Computes the hashes in one engine.
+/// Computes the hashes in one engine, of every clip taken in every way.
 ///
 /// # Errors
 ///
-/// Where the engine or a clip is missing, or transcription fails.
+/// Where the engine or a clip is missing, transcription fails, or a live stream gives no partial: they come when the
+/// clock says so, and the finals must not depend on them.
 pub fn compute(place: &Place, runtime: Runtime, build: Build) -> Result<Hashes> {
+    let mut hashes = Hashes::new();
+    for stream in Stream::ALL {
+        hashes.extend(compute_stream(place, runtime, build, stream).with_context(|| stream.name())?);
+    }
+    Ok(hashes)
+}
+
+fn compute_stream(place: &Place, runtime: Runtime, build: Build, stream: Stream) -> Result<Hashes> {
     let side = Side { engine: Engine::Auricle(runtime, build), threads: 1 };
-    let log = place.made("logs").join(format!("bits-{}-{}.log", runtime.name(), build.name()));
-    let (mut child, ready, _) = Child::start(side.command(place)?, &log)?;
+    let name = format!("bits-{}-{}-{}.log", runtime.name(), build.name(), stream.name());
+    let mut command = side.command(place)?;
+    command.args(["--stream", stream.name()]);
+    let (mut child, ready, _) = Child::start(command, &place.made("logs").join(name))?;
     let about = ready.versions.get("auricle").map_or("", String::as_str);
     ensure!(about.ends_with(&format!("{} q8", build.name())), "{side} runs {about}");
     let hash = |clip: Clip| {
-        let segments = child.transcribe(&clip.cut(place)?.path)?.segments;
+        let Reply { segments, partials, .. } = child.transcribe(&clip.cut(place)?.path)?;
         ensure!(!segments.is_empty(), "{side} transcribed nothing of {}", clip.name);
-        Ok((clip.name.to_owned(), Digest::of(&canonical(&segments)).to_string()))
+        ensure!((partials > 0) == (stream != Stream::Whole), "{side} gave {partials} partials of {}", clip.name);
+        Ok((key(clip, stream), Digest::of(&canonical(&segments)).to_string()))
     };
     Clip::GOLDEN.into_iter().map(hash).collect()
+}
+
+/// What the hash of a clip is found by.
+fn key(clip: Clip, stream: Stream) -> String {
+    match stream {
+        Stream::Whole => clip.name.to_owned(),
+        live => format!("{}, {}", clip.name, live.name()),
+    }
 }
 
 /// Computes the hashes in every engine there is, and writes them where all agree.
@@ -134,12 +168,16 @@ mod tests {
             text: "Ever tried".to_owned(),
             tokens: vec![(18_274, 0x8000_0000, 1), (1_898, 2, 3)],
             word_confidences: vec![4, 5],
+            word_spans: vec![Some((10, 20)), None],
+            ended_by: Some("silence".to_owned()),
+            no_speech_probability: Some(6),
+            guards: vec!["repetition".to_owned()],
         }
     }
 
     #[test]
     fn any_change_of_a_segment_changes_its_canonical_form() {
-        let changes: [fn(&mut SegmentBits); 7] = [
+        let changes: [fn(&mut SegmentBits); 15] = [
             |s| s.start = 1,
             |s| s.end += 1,
             |s| s.text.push('.'),
@@ -147,6 +185,14 @@ mod tests {
             |s| s.tokens[0].1 = 0,
             |s| s.tokens[1].2 += 1,
             |s| s.word_confidences[1] += 1,
+            |s| s.word_spans[0] = Some((11, 20)),
+            |s| s.word_spans[0] = Some((10, 21)),
+            |s| s.word_spans.swap(0, 1),
+            |s| s.ended_by = Some("finish".to_owned()),
+            |s| s.ended_by = None,
+            |s| s.no_speech_probability = Some(7),
+            |s| s.no_speech_probability = None,
+            |s| s.guards = vec!["no-speech".to_owned()],
         ];
         let original = canonical(&[segment()]);
         for (index, change) in changes.into_iter().enumerate() {
@@ -159,10 +205,22 @@ mod tests {
 
     #[test]
     fn canonical_form_is_little_endian_with_lengths() {
-        let bytes =
-            canonical(&[SegmentBits { text: "é".to_owned(), tokens: vec![], word_confidences: vec![], ..segment() }]);
-        let numbers: Vec<_> = bytes[..48].chunks(8).map(|b| u64::from_le_bytes(b.try_into().expect("eight"))).collect();
-        assert_eq!(numbers, [1, 0, 159_414, 0, 0, 2]);
-        assert_eq!(&bytes[48..], "é".as_bytes());
+        let (text, tokens, word_confidences) = ("é".to_owned(), vec![], vec![]);
+        let bytes = canonical(&[SegmentBits { text, tokens, word_confidences, ..segment() }]);
+        let mut want: Vec<u8> = [1, 0, 159_414, 0, 0, 2].map(u64::to_le_bytes).concat();
+        want.extend("é".as_bytes());
+        want.extend([2, 1, 10, 20, 0, 1, 7].map(u64::to_le_bytes).as_flattened());
+        want.extend(b"silence");
+        want.extend(1_u64.to_le_bytes());
+        want.extend(6_u32.to_le_bytes());
+        want.extend([1, 10].map(u64::to_le_bytes).as_flattened());
+        want.extend(b"repetition");
+        assert_eq!(bytes, want);
+    }
+
+    #[test]
+    fn the_hash_of_a_whole_clip_is_found_by_the_name_of_the_clip_alone() {
+        let keys = Stream::ALL.map(|stream| key(Clip::GOLDEN[0], stream));
+        assert_eq!(keys, ["jfk", "jfk, live", "jfk, live-energy"]);
     }
 }

@@ -7,14 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use auricle::types::{Event, Metrics, Partials, SessionOptions, Stage};
-use auricle::{CacheFolder, Engine, Flavour, Model, Session};
+use auricle::types::{Endpointing, Event, Metrics, Partials, SessionOptions, Stage, VoiceActivity};
+use auricle::{CacheFolder, Engine, Flavour, Model, SAMPLE_RATE_HZ, Session};
 use clap::{Args, ValueEnum};
 
-use crate::protocol::{Message, Ready, Reply, Request, SegmentBits};
+use crate::protocol::{Message, Ready, Reply, Request, SegmentBits, Stream};
 
 /// The longest call of a component that is not shipped: a layer without SIMD takes seconds.
 const SLOW_CALL_DEADLINE: Duration = Duration::from_secs(600);
+
+/// A block of a live stream, in samples: 20 ms.
+const LIVE_BLOCK_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 50;
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -31,6 +34,9 @@ pub struct EngineArguments {
     /// Compile the component anew
     #[arg(long)]
     pub no_cache: bool,
+    /// How to take a clip
+    #[arg(long, default_value = "whole")]
+    pub stream: Stream,
 }
 
 /// The flavours that the library has in it.
@@ -59,13 +65,11 @@ fn answer_all(arguments: &EngineArguments) -> Result<()> {
     let engine = engine(arguments)?;
     let engine_ms = ms(start.elapsed());
     let model = engine.load_model(&arguments.model)?;
-    // The whole clip at once, as the peers take it.
-    let options = SessionOptions { endpointing: None, partials: Partials::None, ..model.default_options().clone() };
-    let mut session = model.session(&options)?;
+    let mut session = model.session(&options(&model, arguments.stream))?;
     say(&Message::Ready(ready(&engine, &model, engine_ms)?))?;
     for line in std::io::stdin().lock().lines() {
         let request: Request = serde_json::from_str(&line?)?;
-        say(&Message::Reply(transcribe(&mut session, &read_samples(&request.clip)?)?))?;
+        say(&Message::Reply(transcribe(&mut session, arguments.stream, &read_samples(&request.clip)?)?))?;
     }
     Ok(())
 }
@@ -96,18 +100,40 @@ fn ready(engine: &Engine, model: &Model, engine_ms: f64) -> Result<Ready> {
     })
 }
 
-fn transcribe(session: &mut Session, samples: &[f32]) -> Result<Reply> {
+fn options(model: &Model, stream: Stream) -> SessionOptions {
+    let defaults = model.default_options().clone();
+    match stream {
+        Stream::Whole => SessionOptions { endpointing: None, partials: Partials::None, ..defaults },
+        Stream::Live => SessionOptions { word_times: true, ..defaults },
+        Stream::LiveEnergy => {
+            let with_energy = |endpointing| Endpointing { voice_activity: VoiceActivity::Energy, ..endpointing };
+            SessionOptions { word_times: true, endpointing: defaults.endpointing.map(with_energy), ..defaults }
+        }
+    }
+}
+
+fn transcribe(session: &mut Session, stream: Stream, samples: &[f32]) -> Result<Reply> {
     session.reset()?;
     let mut segments = Vec::new();
+    let mut partials = 0;
     let mut ended = false;
-    let start = Instant::now();
-    session.push_audio(samples)?;
-    session.finish()?;
-    session.drain(|event| match event {
+    let mut on_event = |event| match event {
         Event::FinalSegment(segment) => segments.push(SegmentBits::from(&segment)),
+        Event::PartialSegment(_) => partials += 1,
         Event::EndOfStream(_) => ended = true,
         _ => {}
-    })?;
+    };
+    let start = Instant::now();
+    if stream == Stream::Whole {
+        session.push_audio(samples)?;
+    } else {
+        for block in samples.chunks(LIVE_BLOCK_SAMPLES) {
+            session.push_audio(block)?;
+            session.drain(&mut on_event)?;
+        }
+    }
+    session.finish()?;
+    session.drain(&mut on_event)?;
     let total_ms = ms(start.elapsed());
     ensure!(ended, "the stream did not end");
     let metrics = session.metrics()?;
@@ -118,6 +144,7 @@ fn transcribe(session: &mut Session, samples: &[f32]) -> Result<Reply> {
         tokens: metrics.tokens,
         token_ids: Vec::new(),
         segments,
+        partials,
         memory_bytes: Some(metrics.peak_memory_bytes),
     })
 }

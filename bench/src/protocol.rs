@@ -6,8 +6,35 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use auricle::types::Segment;
+use auricle::types::{Guards, Segment, SegmentEnd};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+
+/// How a side of Auricle takes a clip: `--stream`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stream {
+    /// At once, as one segment without partials: as the peers take it.
+    Whole,
+    /// In blocks of 20 ms that are worked on as they come, with the model's default options and word times.
+    Live,
+    /// The same, with the detector of voice activity that needs no model.
+    LiveEnergy,
+}
+
+impl Stream {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Whole, Self::Live, Self::LiveEnergy];
+
+    /// Its name, also on command lines.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Live => "live",
+            Self::LiveEnergy => "live-energy",
+        }
+    }
+}
 
 /// What a side is asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,6 +83,9 @@ pub struct Reply {
     /// The final segments, where the side has such.
     #[serde(default)]
     pub segments: Vec<SegmentBits>,
+    /// How often a segment was given before it was final.
+    #[serde(default)]
+    pub partials: u64,
     /// The most WebAssembly memory there was, in bytes.
     #[serde(default)]
     pub memory_bytes: Option<u64>,
@@ -74,6 +104,14 @@ pub struct SegmentBits {
     pub tokens: Vec<(u32, u32, u32)>,
     /// Of each word the bits of its confidence.
     pub word_confidences: Vec<u32>,
+    /// Of each word first sample and the sample after the last, where word times were asked for.
+    pub word_spans: Vec<Option<(u64, u64)>>,
+    /// Why it ended, as the contract calls it.
+    pub ended_by: Option<String>,
+    /// The bits of the probability that there was no speech, where that was judged.
+    pub no_speech_probability: Option<u32>,
+    /// Guards that fired, as the contract calls them and in its order.
+    pub guards: Vec<String>,
 }
 
 impl From<&Segment> for SegmentBits {
@@ -85,6 +123,43 @@ impl From<&Segment> for SegmentBits {
             text: segment.text.clone(),
             tokens: tokens.map(|t| (t.id, t.log_probability.to_bits(), t.entropy.to_bits())).collect(),
             word_confidences: segment.words.iter().map(|word| word.confidence.to_bits()).collect(),
+            word_spans: segment.words.iter().map(|word| word.span.map(|span| (span.start, span.end))).collect(),
+            ended_by: segment.ended_by.map(|end| name(end).to_owned()),
+            no_speech_probability: segment.no_speech_probability.map(f32::to_bits),
+            guards: names(segment.guards),
         }
+    }
+}
+
+fn name(end: SegmentEnd) -> &'static str {
+    match end {
+        SegmentEnd::Silence => "silence",
+        SegmentEnd::LongestSegment => "longest-segment",
+        SegmentEnd::Finish => "finish",
+    }
+}
+
+fn names(guards: Guards) -> Vec<String> {
+    let all =
+        [(Guards::TOKEN_RATE, "token-rate"), (Guards::REPETITION, "repetition"), (Guards::NO_SPEECH, "no-speech")];
+    all.into_iter().filter(|(guard, _)| guards.contains(*guard)).map(|(_, name)| name.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_named_as_on_the_command_line() {
+        for stream in Stream::ALL {
+            assert_eq!(Stream::from_str(stream.name(), false), Ok(stream));
+        }
+        assert_eq!(Stream::ALL.len(), Stream::value_variants().len());
+    }
+
+    #[test]
+    fn guards_are_named_in_the_order_of_the_contract() {
+        assert_eq!(names(Guards::NO_SPEECH | Guards::TOKEN_RATE), ["token-rate", "no-speech"]);
+        assert!(names(Guards::empty()).is_empty());
     }
 }

@@ -1,4 +1,5 @@
-//! The same bits in wasmtime, in Node and in Chromium, in both flavours: those of `testdata/golden-bits.json`.
+//! The same bits in wasmtime, in Node and in Chromium, in both flavours, of clips taken whole and live: those of
+//! `testdata/golden-bits.json`.
 //!
 //! Needs what `cargo xtask test` sets up. An engine that is not there is skipped, except in CI.
 
