@@ -107,7 +107,7 @@ impl Endpointer {
     pub(crate) fn new(rules: &Endpointing) -> Self {
         // A hop is what there is to decide on: lengths are rounded up to hops, the longest segment down.
         let hops = |samples: u32| u64::from(samples).div_ceil(HOP).max(1);
-        let longest = (u64::from(rules.longest_segment) / HOP).max(2 * QUIET_HOPS as u64 + PRE_ROLL_HOPS);
+        let longest = u64::from(rules.longest_segment) / HOP;
         Self {
             minimum_silence: hops(rules.minimum_silence) * HOP,
             minimum_speech: hops(rules.minimum_speech),
@@ -209,7 +209,9 @@ impl Endpointer {
         } else {
             silent_hops += 1;
         }
-        if silent_hops >= ONSET_PAUSE_HOPS.min(self.minimum_silence / HOP) {
+        // What has not become speech within the longest segment is scattered noise: no more audio than that is kept.
+        let too_long = self.position - self.pre_roll(start) >= self.longest;
+        if too_long || silent_hops >= ONSET_PAUSE_HOPS.min(self.minimum_silence / HOP) {
             self.phase = Phase::Silence;
             return Turn::Nothing;
         }
@@ -247,12 +249,11 @@ impl Endpointer {
             self.phase = Phase::Silence;
             return self.ended(speech, at, SegmentEnd::LongestSegment);
         }
-        let Turn::Ended(mut ended) = self.ended(Speech { end: at, ..speech }, at, SegmentEnd::LongestSegment) else {
-            return Turn::Nothing;
-        };
+        // What each part has of the probability is not known hop by hop: it is taken for the mean.
+        let mean = speech.probability_until_end / ((speech.end - speech.onset) / HOP) as f32;
+        let first = Speech { end: at, probability_until_end: mean * ((at - speech.onset) / HOP) as f32, ..speech };
+        let Turn::Ended(mut ended) = self.ended(first, at, SegmentEnd::LongestSegment) else { return Turn::Nothing };
         ended.goes_on = true;
-        // The new segment's share of the probability is not known hop by hop: it is taken for the mean.
-        let mean = ended.speech_probability.unwrap_or(0.0);
         let until = |position: u64| mean * ((position - at) / HOP) as f32;
         self.phase = Phase::Speech(Speech {
             start: at,

@@ -82,7 +82,7 @@ const MINIMUM_SPEECH_SAMPLES: u32 = 4_000;
 const LONGEST_SEGMENT_SAMPLES: u32 = 320_000;
 
 /// A segment can be asked to be cut after a second, and not before: what is shorter holds no sentence.
-const SHORTEST_LONGEST_SEGMENT_SAMPLES: usize = 16_000;
+pub const SHORTEST_LONGEST_SEGMENT_SAMPLES: usize = 16_000;
 
 impl SessionOptions {
     /// What suits most, for a model that takes segments up to so many samples.
@@ -127,10 +127,13 @@ impl SessionOptions {
             if endpointing.minimum_silence == 0 {
                 return invalid("endpointing.minimum-silence", "is 0, and must be at least 1 sample");
             }
-            let longest = SHORTEST_LONGEST_SEGMENT_SAMPLES.min(longest_segment_samples)..=longest_segment_samples;
+            let longest = SHORTEST_LONGEST_SEGMENT_SAMPLES..=longest_segment_samples;
             if !longest.contains(&(endpointing.longest_segment as usize)) {
                 let message = format!("must be {} to {} samples", longest.start(), longest.end());
                 return invalid("endpointing.longest-segment", &message);
+            }
+            if endpointing.minimum_speech > endpointing.longest_segment {
+                return invalid("endpointing.minimum-speech", "must be no more than the longest segment");
             }
             if endpointing.voice_activity == VoiceActivity::Neural && !has_neural {
                 return unsupported("endpointing.voice-activity", "the model file has no network for it");

@@ -98,6 +98,35 @@ fn a_segment_that_is_too_long_is_cut_at_the_quietest_place_of_its_second_half() 
 }
 
 #[test]
+fn the_parts_of_a_cut_segment_are_as_likely_speech_as_it_was() {
+    let mut endpointer = endpointer(16, 4, 40);
+    let mut judged = Vec::new();
+    for hop in 0..100 {
+        // The quietest place is in the middle.
+        let probability = if (18..22).contains(&(hop % 40)) { 0.36 } else { 0.5 };
+        if let Turn::Ended(ended) = endpointer.advance(probability, probability) {
+            judged.push(ended.speech_probability.expect("it was judged"));
+        }
+    }
+    assert!(judged.len() > 1 && judged.iter().all(|judged| (0.45..0.55).contains(judged)), "{judged:?}");
+}
+
+#[test]
+fn sound_that_never_becomes_speech_begins_no_segment_and_keeps_no_audio() {
+    for (minimum_speech, hops) in [(8, "#......."), (25, "#"), (60, "#"), (4_000_000, "##.")] {
+        let mut endpointer = endpointer(16, minimum_speech, 31);
+        for hop in hops.chars().cycle().take(5_000) {
+            let turn = endpointer.advance(probability(hop), 0.5);
+            if let Turn::Ended(Ended { span, .. }) = &turn {
+                assert!(span.end - span.start <= 31 * HOP, "{minimum_speech}: {span:?}");
+            }
+            let held = endpointer.position() - endpointer.needed_from();
+            assert!(held <= 31 * HOP, "{minimum_speech}: {held} samples");
+        }
+    }
+}
+
+#[test]
 fn a_cut_in_trailing_silence_ends_the_speech() {
     let mut endpointer = endpointer(30, 4, 40);
     let hops = format!("{}{}{}", "#".repeat(22), silence(18), "####");

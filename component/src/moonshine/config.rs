@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Limit};
 use crate::gguf::Metadata;
+use crate::options::SHORTEST_LONGEST_SEGMENT_SAMPLES;
 use crate::weights::{TensorKind, TensorSpec};
 
 /// Kernel and stride of the three convolutions, fixed by the architecture: in samples, then in frames of the one before.
@@ -127,8 +128,8 @@ impl Config {
                 config.head_size()
             )));
         }
-        if config.longest_utterance_samples < shortest_utterance_samples() {
-            return Err(Error::UnsupportedModel("`moonshine.max_utterance_samples` is less than one frame".into()));
+        if config.longest_utterance_samples < SHORTEST_LONGEST_SEGMENT_SAMPLES {
+            return Err(Error::UnsupportedModel("`moonshine.max_utterance_samples` is less than a second".into()));
         }
         Ok(config)
     }

@@ -137,7 +137,7 @@ impl Session {
     /// becomes longer than the model takes. Nothing is taken then.
     pub fn push_audio(&mut self, block: &[f32]) -> Result<(), Error> {
         if !matches!(self.state, State::Listening) {
-            return Err(Error::InvalidState("audio after `finish`: `reset` the session or open another".into()));
+            return Err(self.invalid_state("audio after `finish`"));
         }
         if let Some(index) = block.iter().position(|sample| !is_audio(*sample)) {
             let sample = block[index];
@@ -161,7 +161,8 @@ impl Session {
         } else if block.len() > UNPROCESSED_SAMPLES_MAX {
             let message = "the block, in samples at 16000 Hz";
             return limit_exceeded(Limit::BlockSamples, UNPROCESSED_SAMPLES_MAX, block.len(), message);
-        } else if self.buffered_samples() + block.len() > UNPROCESSED_SAMPLES_MAX {
+        } else if self.buffered_samples() / HOP_SAMPLES * HOP_SAMPLES + block.len() > UNPROCESSED_SAMPLES_MAX {
+            // Less than a hop waits for more audio, and not for polling: it takes nobody's room.
             let (buffered, capacity) = (self.buffered_samples(), UNPROCESSED_SAMPLES_MAX);
             return Err(Error::BufferFull { buffered, capacity });
         }
@@ -174,10 +175,15 @@ impl Session {
     /// [`Error::InvalidState`] where it was said before.
     pub fn finish(&mut self) -> Result<(), Error> {
         if !matches!(self.state, State::Listening) {
-            return Err(Error::InvalidState("`finish` was called before".into()));
+            return Err(self.invalid_state("`finish` was called before"));
         }
         self.state = State::Finished;
         Ok(())
+    }
+
+    fn invalid_state(&self, what: &str) -> Error {
+        let what = if matches!(self.state, State::Failed(_)) { "a step has failed" } else { what };
+        Error::InvalidState(format!("{what}: `reset` the session or open another"))
     }
 
     /// Does at most `max_steps` steps and gives what happened.
@@ -197,10 +203,12 @@ impl Session {
             }
             steps += 1;
         }
-        if let State::Failed(error) = &self.state {
-            return Err(error.clone());
+        match &self.state {
+            State::Failed(error) if self.events.is_empty() => Err(error.clone()),
+            // What happened before the failure is given first.
+            State::Failed(_) => Ok(Poll { events: self.events.drain(..).collect(), steps, more: true }),
+            _ => Ok(Poll { events: self.events.drain(..).collect(), steps, more: self.next_task() != Task::Nothing }),
         }
-        Ok(Poll { events: self.events.drain(..).collect(), steps, more: self.next_task() != Task::Nothing })
     }
 
     /// Makes it a new session with the same model and options.
@@ -208,6 +216,7 @@ impl Session {
         self.audio.clear();
         self.listener.reset();
         self.under_way.reset();
+        self.pace.reset();
         self.job = None;
         self.state = State::Listening;
         self.events.clear();

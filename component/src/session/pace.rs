@@ -70,9 +70,26 @@ impl Pace {
         let samples = (audio.end - audio.start).max(1) as f64;
         // A clock that stands still tells nothing.
         self.cost_per_sample = (elapsed_ns > 0).then_some(cost / samples);
+        self.spent(audio.end, elapsed_ns);
+    }
+
+    /// Work that has taken so much time was dropped at `position`, unfinished.
+    pub(super) fn abandoned(&mut self, position: u64, elapsed_ns: u64) {
+        self.spent(position, elapsed_ns);
+    }
+
+    /// Puts off the next partial until what was spent before `position` is within the budget.
+    fn spent(&mut self, position: u64, elapsed_ns: u64) {
         if let Some(Budget { interval, share, .. }) = self.budget {
-            self.next_partial = audio.end + interval.max((cost / share) as u64);
+            let cost = (elapsed_ns / NANOSECONDS_PER_SAMPLE) as f64;
+            self.next_partial = self.next_partial.max(position + interval.max((cost / share) as u64));
         }
+    }
+
+    /// Forgets what was measured.
+    pub(super) fn reset(&mut self) {
+        self.cost_per_sample = None;
+        self.next_partial = 0;
     }
 
     /// Whether it is time to transcribe ahead the audio of a segment that ends if `missing` more samples are silent. As late
@@ -101,6 +118,9 @@ mod tests {
         // A second of work, at a fifth of real time, is to be followed by five seconds of speech.
         pace.transcribed(&(SECOND..3 * SECOND), 1000 * MILLISECOND_NS);
         assert!(!pace.partial_is_due(8 * SECOND - 1) && pace.partial_is_due(8 * SECOND));
+        // Work in vain counts as well.
+        pace.abandoned(8 * SECOND, 1000 * MILLISECOND_NS);
+        assert!(!pace.partial_is_due(13 * SECOND - 1) && pace.partial_is_due(13 * SECOND));
     }
 
     #[test]

@@ -187,13 +187,20 @@ impl Session {
             if self.pace.has_partials() {
                 job.purpose = Purpose::Partial;
             } else {
-                self.job = None;
+                self.abandon();
             }
         }
     }
 
+    /// Drops what is being worked on; it has cost what it has.
+    fn abandon(&mut self) {
+        if let Some(job) = self.job.take() {
+            self.pace.abandoned(self.listener.position(), job.elapsed_ns);
+        }
+    }
+
     fn begin(&mut self, purpose: Purpose, audio: Range<u64>) -> Result<(), Error> {
-        self.job = None;
+        self.abandon();
         let samples = self.audio.samples(audio.clone());
         self.transcriber.begin(samples, self.under_way.draft(), self.word_times)?;
         self.job = Some(Job { purpose, audio, elapsed_ns: 0 });

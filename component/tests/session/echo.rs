@@ -14,25 +14,21 @@ pub(crate) const SHORTEST_SAMPLES: usize = 895;
 const TOKEN_SAMPLES: usize = 4_000;
 const VOCABULARY: usize = 3 + 256 + 997;
 
-/// The model; `fails` if it cannot transcribe anything.
+/// The model, which can transcribe so many utterances.
 pub(crate) struct Slow {
     tokenizer: Tokenizer,
-    fails: bool,
+    utterances: usize,
 }
 
 pub(crate) fn model() -> Rc<Slow> {
-    Slow::new(false)
+    Slow::new(usize::MAX)
 }
 
 impl Slow {
-    pub(crate) fn failing() -> Rc<Self> {
-        Self::new(true)
-    }
-
-    fn new(fails: bool) -> Rc<Self> {
+    pub(crate) fn new(utterances: usize) -> Rc<Self> {
         let header = common_metadata("tiny", "f32", VOCABULARY).header();
         let mut metadata = metadata_of(&header).expect("the metadata are well formed");
-        Rc::new(Self { tokenizer: Tokenizer::from_metadata(&mut metadata).expect("so is the vocabulary"), fails })
+        Rc::new(Self { tokenizer: Tokenizer::from_metadata(&mut metadata).expect("so is the vocabulary"), utterances })
     }
 }
 
@@ -51,13 +47,14 @@ impl Model for Slow {
     }
 
     fn transcriber(self: Rc<Self>) -> Box<dyn Transcriber> {
-        Box::new(Echo { fails: self.fails, tokens: None, done: 0 })
+        Box::new(Echo { left: self.utterances, tokens: None, done: 0 })
     }
 }
 
 /// A token a step.
 struct Echo {
-    fails: bool,
+    /// Utterances that it can still transcribe.
+    left: usize,
     tokens: Option<Vec<Token>>,
     done: usize,
 }
@@ -79,7 +76,7 @@ impl Transcriber for Echo {
     }
 
     fn step(&mut self, meter: &mut Meter) -> Result<Progress, Error> {
-        if self.fails {
+        if self.left == 0 {
             return Err(Error::Internal("out of order".into()));
         }
         let tokens = self.tokens.as_mut().expect("an utterance has begun");
@@ -89,6 +86,7 @@ impl Transcriber for Echo {
             return Ok(Progress::Working);
         }
         let tokens = self.tokens.take().unwrap_or_default();
+        self.left -= 1;
         Ok(Progress::Done(Hypothesis { tokens, ..Hypothesis::default() }))
     }
 }

@@ -196,6 +196,12 @@ fn a_buffer_of_a_minute_refuses_more_and_loses_nothing() {
     let want = finals(&stream.samples, &options(Partials::None));
     assert_eq!(rules.ended(stream.samples.len() as u64), want);
 
+    // What waits for the rest of a hop, polling cannot make room for.
+    let mut session = open(&options(Partials::None));
+    session.push_audio(&[0.0; 100]).expect("there is room");
+    assert!(!session.poll(u32::MAX).expect("there is nothing to do").more);
+    session.push_audio(&vec![0.0; UNPROCESSED_SAMPLES_MAX]).expect("there is room for a minute");
+
     let error = session_error(|session| session.push_audio(&vec![0.0; UNPROCESSED_SAMPLES_MAX + 1]));
     assert!(matches!(error, Error::LimitExceeded { limit: Limit::BlockSamples, .. }), "{error}");
 }
@@ -223,11 +229,13 @@ fn the_whole_stream_is_one_segment_where_no_endpoints_are_wanted() {
 #[test]
 fn a_failing_step_fails_the_session_until_it_is_reset() {
     let stream = stream::speech(8, 2);
-    let slow = Slow::failing();
+    // It can transcribe the first segment, whose final is not lost.
     let options = options(Partials::None);
-    let mut session = Session::open(slow, &["en".into()], None, &options, || 0).expect("the options are fit");
+    let mut session = Session::open(Slow::new(1), &["en".into()], None, &options, || 0).expect("the options are fit");
     session.push_audio(&stream.samples).expect("there is room");
     session.finish().expect("the stream ends once");
+    let poll = session.poll(u32::MAX).expect("something happened before it failed");
+    assert!(poll.more && poll.events.iter().any(|event| matches!(event, Event::FinalSegment(_))), "{poll:?}");
     for _ in 0..2 {
         let error = session.poll(u32::MAX).expect_err("its model fails");
         assert!(matches!(&error, Error::Internal(message) if message == "out of order"), "{error}");
