@@ -22,7 +22,7 @@ fn host() -> Host {
     cpal::default_host()
 }
 
-/// Prints the devices that can be listened to, the default one first.
+/// Prints the devices that can be listened to; the default one is marked.
 pub(crate) fn list_devices() -> Result<()> {
     let host = host();
     let default = host.default_input_device().and_then(|device| device.id().ok());

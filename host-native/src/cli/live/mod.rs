@@ -126,7 +126,7 @@ impl Listener<'_> {
             self.pushed += taken as u64;
         }
         let poll = self.session.poll(STEPS).map_err(|error| at(self.name, error))?;
-        if is_full && poll.steps == 0 && poll.events.is_empty() {
+        if (is_full || poll.more) && poll.steps == 0 && poll.events.is_empty() {
             return Err(at(self.name, feed::stuck()));
         }
         self.has_work = poll.more;
@@ -154,7 +154,7 @@ impl Listener<'_> {
     }
 }
 
-/// Has Ctrl-C end the queue, and a second Ctrl-C the program.
+/// Has Ctrl-C, or what else asks a program to end, end the queue, and a second time the program.
 fn end_on_interrupt(queue: &Arc<Queue>) -> Result<()> {
     /// What shells give for a program that SIGINT has ended.
     const INTERRUPTED: i32 = 130;

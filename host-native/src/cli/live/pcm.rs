@@ -59,13 +59,17 @@ impl SampleFormat {
     }
 }
 
+/// The most samples of all channels that wait between the reader of standard input and the engine: 16 MiB.
+const QUEUED_SAMPLES_MAX: usize = 1 << 22;
+
 impl PcmArguments {
     /// Begins to read standard input, if it is raw audio.
     pub(crate) fn open(&self) -> Result<Option<Source>> {
         let Some(format) = self.stdin_format else { return Ok(None) };
         let converter = FrameConverter::new(STDIN_NAME, self.rate, self.channels)?;
         let samples_per_second = self.rate as usize * usize::from(self.channels.get());
-        let queue = Arc::new(Queue::new(AHEAD_S * samples_per_second));
+        // A pipe waits where there is no room: whatever rate and channels are asked for, so much is enough.
+        let queue = Arc::new(Queue::new((AHEAD_S * samples_per_second).min(QUEUED_SAMPLES_MAX)));
         let frame_bytes = format.bytes() * usize::from(self.channels.get());
         thread::spawn({
             let queue = Arc::clone(&queue);

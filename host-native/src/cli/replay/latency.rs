@@ -15,6 +15,9 @@ pub(crate) struct LatencyMeter {
     minimum_silence: Option<u32>,
     /// Where speech began whose first partial has not come.
     speech_started: Option<u64>,
+    /// Whether the last segment was cut, and where.
+    was_cut: bool,
+    cut_at: Option<u64>,
     /// When the segment that silence ended became final.
     final_s: Option<f64>,
     first_partial_ms: Vec<f64>,
@@ -66,6 +69,8 @@ impl LatencyMeter {
     /// Takes an event that arrived so many seconds after the stream had begun.
     pub(crate) fn event(&mut self, event: &Event, arrival_s: f64) {
         match event {
+            // Where a segment was cut, nobody has begun to speak.
+            Event::SpeechStarted(start) if self.cut_at == Some(*start) => {}
             Event::SpeechStarted(start) => self.speech_started = Some(*start),
             Event::PartialSegment(segment) => {
                 self.partials += 1;
@@ -77,10 +82,12 @@ impl LatencyMeter {
             Event::FinalSegment(segment) => {
                 // What has no partial before its final has none at all.
                 self.speech_started = None;
+                self.was_cut = segment.ended_by == Some(SegmentEnd::LongestSegment);
                 self.final_s = (segment.ended_by == Some(SegmentEnd::Silence)).then_some(arrival_s);
                 self.compare(segment);
             }
             Event::SpeechEnded(end) => {
+                self.cut_at = self.was_cut.then_some(*end);
                 if let (Some(final_s), Some(silence)) = (self.final_s.take(), self.minimum_silence) {
                     self.final_ms.push(late_ms(final_s, end + u64::from(silence)));
                 }
@@ -201,7 +208,9 @@ mod tests {
         let latency = measured(&[
             (1.0, Event::SpeechStarted(0)),
             (1.5, last(0, "a", SegmentEnd::LongestSegment)),
-            (1.5, Event::SpeechEnded(8_000)),
+            (1.5, Event::SpeechEnded(16_000)),
+            // It goes on where the first was cut.
+            (1.5, Event::SpeechStarted(16_000)),
             (3.0, partial(1, "b", 0)),
         ]);
         assert_eq!((latency.first_partial, latency.last), (None, None));
