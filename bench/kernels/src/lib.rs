@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use auricle_component::greedy;
 use auricle_component::kernels::activation::Activation;
 use auricle_component::kernels::attention::KvCache;
+use auricle_component::kernels::filter::Filters;
 use auricle_component::kernels::int8::attention::{Int8KeyValues, Scratch};
 use auricle_component::kernels::int8::{Int8Matrix, Int8Rows, Output, variant};
 use auricle_component::kernels::norm::layer_norm;
@@ -29,6 +30,8 @@ enum Job {
     Norm { values: Vec<f32>, weight: Vec<f32>, out: Vec<f32> },
     /// The choice among `a · c` logits.
     Pick { logits: Vec<f32> },
+    /// `b` filters of `c` taps over `a` windows, which begin `step` samples apart.
+    Filter { filters: Filters, samples: Vec<f32>, step: usize, out: Vec<f32> },
 }
 
 thread_local! {
@@ -52,6 +55,8 @@ fn noise(count: usize, seed: u64) -> Vec<f32> {
 #[allow(unsafe_code)] // An export needs its name.
 pub extern "C" fn prepare(kernel: u32, a: usize, b: usize, c: usize, short_sums: u32) {
     const HEADS: usize = 8;
+    /// Samples from one window to the next, as in Moonshine's first convolution.
+    const WINDOW_STEP: usize = 64;
     variant::set_short_sums(short_sums != 0);
     let job = match kernel {
         0 => {
@@ -76,7 +81,17 @@ pub extern "C" fn prepare(kernel: u32, a: usize, b: usize, c: usize, short_sums:
         4 => Job::NormQuantize { values: noise(a * c, 1), weight: noise(c, 2), rows: Int8Rows::default() },
         5 => Job::Gelu { values: noise(a * c, 1), out: vec![0.0; a * c] },
         6 => Job::Norm { values: noise(a * c, 1), weight: noise(c, 2), out: vec![0.0; a * c] },
-        _ => Job::Pick { logits: noise(a * c, 1).iter().map(|x| 10.0 * x).collect() },
+        7 => Job::Pick { logits: noise(a * c, 1).iter().map(|x| 10.0 * x).collect() },
+        8 => {
+            let filters = Filters::pack(b, c, &noise(b * c, 1));
+            Job::Filter {
+                filters,
+                samples: noise((a - 1) * WINDOW_STEP + c, 2),
+                step: WINDOW_STEP,
+                out: vec![0.0; a * b],
+            }
+        }
+        _ => panic!("there is no kernel {kernel}"),
     };
     JOB.with(|slot| *slot.borrow_mut() = Some(job));
 }
@@ -126,5 +141,9 @@ fn once(job: &mut Job) -> u32 {
             out[0].to_bits()
         }
         Job::Pick { logits } => greedy::pick(logits).id,
+        Job::Filter { filters, samples, step, out } => {
+            filters.forward(samples, *step, out);
+            out[0].to_bits()
+        }
     }
 }

@@ -39,6 +39,8 @@ pub enum Kernel {
     Norm = 6,
     /// The choice among logits.
     Pick = 7,
+    /// Filters over windows of samples, in floats: the first convolution.
+    Filter = 8,
 }
 
 impl Kernel {
@@ -54,6 +56,7 @@ impl Kernel {
             Self::Gelu => "gelu",
             Self::Norm => "norm",
             Self::Pick => "pick",
+            Self::Filter => "filter",
         }
     }
 
@@ -69,17 +72,17 @@ impl Kernel {
 pub struct Case {
     /// What it computes.
     pub kernel: Kernel,
-    /// Rows, or queries.
+    /// Rows, queries, or windows.
     pub a: u32,
-    /// The matrix's channels, or frames to attend to.
+    /// The matrix's channels, frames to attend to, or filters.
     pub b: u32,
-    /// Columns, or numbers of each head.
+    /// Columns, numbers of each head, or taps.
     pub c: u32,
 }
 
 impl Case {
     /// Everything that is measured.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::new(Kernel::Multiply, 32, 1152, 288),
         Self::new(Kernel::Multiply, 32, 288, 288),
         Self::new(Kernel::Multiply, 32, 288, 1152),
@@ -97,6 +100,7 @@ impl Case {
         Self::new(Kernel::Norm, 32, 0, 288),
         Self::new(Kernel::Gelu, 16, 0, 1152),
         Self::new(Kernel::Pick, 1, 0, 32768),
+        Self::new(Kernel::Filter, 64, 288, 127),
     ];
 
     const fn new(kernel: Kernel, a: u32, b: u32, c: u32) -> Self {
@@ -108,7 +112,7 @@ impl Case {
     pub fn operations(self) -> f64 {
         let [a, b, c] = [self.a, self.b, self.c].map(f64::from);
         match self.kernel {
-            Kernel::Multiply => 2.0 * a * b * c,
+            Kernel::Multiply | Kernel::Filter => 2.0 * a * b * c,
             // Queries times keys, and probabilities times values.
             Kernel::Attention | Kernel::FloatAttention => 2.0 * 2.0 * a * b * c * f64::from(HEADS),
             _ => a * c,
@@ -119,7 +123,7 @@ impl Case {
     #[must_use]
     pub fn unit(self) -> &'static str {
         match self.kernel {
-            Kernel::Multiply | Kernel::Attention | Kernel::FloatAttention => "Gop/s",
+            Kernel::Multiply | Kernel::Attention | Kernel::FloatAttention | Kernel::Filter => "Gop/s",
             _ => "Gvalue/s",
         }
     }
@@ -129,7 +133,7 @@ impl Case {
     pub fn shape(self) -> String {
         let Self { a, b, c, .. } = self;
         match self.kernel {
-            Kernel::Multiply => format!("{a} × {b}×{c}"),
+            Kernel::Multiply | Kernel::Filter => format!("{a} × {b}×{c}"),
             Kernel::Attention | Kernel::FloatAttention => format!("{a} to {b}"),
             _ => format!("{a} × {c}"),
         }
@@ -335,6 +339,7 @@ pub(crate) mod tests {
     fn a_multiplication_that_is_added_up_counts_as_two_operations() {
         let operations = |kernel| Case::new(kernel, 2, 3, 5).operations();
         assert_eq!(operations(Kernel::Multiply), 60.0);
+        assert_eq!(operations(Kernel::Filter), 60.0);
         // 2 queries, 3 frames, 8 heads of 5 numbers, two products.
         assert_eq!(operations(Kernel::Attention), 960.0);
         assert_eq!(operations(Kernel::FloatAttention), 960.0);
