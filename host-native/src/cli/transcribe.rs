@@ -232,7 +232,7 @@ fn transcribe_files(
 }
 
 /// Writes the transcript of a recording, and what else there is to say of it.
-fn write(arguments: &TranscribeArguments, output: &mut Output, file: &Path, recording: Recording) -> Result<()> {
+fn write(arguments: &TranscribeArguments, output: &mut Output, file: &Path, mut recording: Recording) -> Result<()> {
     if !arguments.json_lines {
         output.check(file)?;
     }
@@ -240,16 +240,19 @@ fn write(arguments: &TranscribeArguments, output: &mut Output, file: &Path, reco
     for warning in &recording.warnings {
         report::line(format_args!("auricle: {name}: {warning}"));
     }
+    if let Some(fault) = recording.fault.take_if(|_| recording.segments.is_empty()) {
+        return Err(fault.into());
+    }
     if !arguments.quiet {
         let audio_s = seconds_of(recording.samples);
         let took_s = recording.took.as_secs_f64();
         let speed = audio_s / took_s;
         report::line(format_args!("{name}: {audio_s:.2} s of audio in {took_s:.2} s ({speed:.1} × real time)"));
     }
-    if arguments.json_lines {
-        return Ok(());
+    if !arguments.json_lines {
+        output.write(file, &transcript(recording.segments, arguments.session.word_timestamps))?;
     }
-    output.write(file, &transcript(recording.segments, arguments.session.word_timestamps))
+    recording.fault.map_or(Ok(()), |fault| Err(fault.into()))
 }
 
 /// Transcribes standard input as it comes. Plain text and events are printed as they come too.

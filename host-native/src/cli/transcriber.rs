@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use auricle::audio::AudioWarning;
+use auricle::audio::{AudioError, AudioWarning};
 use auricle::types::{Event, Segment, SessionOptions};
 use auricle::{Engine, Model, SAMPLE_RATE_HZ, Session};
 
@@ -31,6 +31,8 @@ pub(crate) struct Recording {
     pub(crate) samples: u64,
     /// What was wrong with the file.
     pub(crate) warnings: Vec<AudioWarning>,
+    /// Why it ends before its end, where it cannot be read any further.
+    pub(crate) fault: Option<AudioError>,
     /// How long it took.
     pub(crate) took: Duration,
 }
@@ -91,10 +93,13 @@ impl Transcriber {
         let mut samples = 0;
         let mut block = Vec::new();
         let mut more = true;
+        let mut fault = None;
         while more {
-            match reader.next_block()? {
-                Some(next) => block.extend_from_slice(&next),
-                None => more = false,
+            match reader.next_block() {
+                Ok(Some(next)) => block.extend_from_slice(&next),
+                Ok(None) => more = false,
+                // What was read until then is transcribed all the same.
+                Err(error) => (fault, more) = (Some(error), false),
             }
             if block.len() >= BLOCK_SAMPLES || !more {
                 feed::push_and_drain(session, &name, &block, samples, &mut take)?;
@@ -108,6 +113,6 @@ impl Transcriber {
         }
         session.finish().and_then(|()| session.drain(&mut take)).map_err(|error| at(&name, error))?;
         told?;
-        Ok(Recording { segments, samples, warnings: reader.warnings().to_vec(), took: started.elapsed() })
+        Ok(Recording { segments, samples, warnings: reader.warnings().to_vec(), fault, took: started.elapsed() })
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::audio_support::Wav;
-use crate::run::{Bench, auricle, run};
+use crate::run::{Bench, JFK, ONE_SEGMENT, auricle, run};
 
 #[test]
 fn files_that_hold_no_audio_are_refused_by_name_with_what_they_are() {
@@ -112,4 +112,20 @@ fn standard_input_that_holds_no_audio_is_refused_by_name() {
     };
     transcribe(b"").assert_refused(&["auricle: standard input: the file is empty"]);
     transcribe(b"no audio here").assert_refused(&["auricle: standard input: not audio", "no audio here"]);
+}
+
+#[test]
+fn what_was_said_before_a_fault_in_a_recording_is_written_down() {
+    if crate::support::model_path("q8").is_none() {
+        return;
+    }
+    let (speech, _) = auricle::audio::read_all(crate::support::testdata_path("jfk.wav")).unwrap();
+    let mut samples = speech.clone();
+    samples.extend([0.0; 48_000]);
+    samples.extend([f32::NAN, 0.0]);
+    let bench = Bench::new();
+    let file = bench.file("nan.wav", Wav::of_f32(&samples).bytes());
+    let outcome = run(auricle().args(["transcribe", "--quiet"]).args(ONE_SEGMENT).arg(&file));
+    assert_eq!((outcome.code, outcome.out.trim_end()), (1, JFK), "{outcome:?}");
+    assert!(outcome.err.contains("sample 224000 of channel 0 is NaN"), "{outcome:?}");
 }
