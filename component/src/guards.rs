@@ -11,6 +11,7 @@
 //! | −5 dB | 35 | 19 | 17 |
 
 use crate::family::Hypothesis;
+use crate::segment::mean_log_probability;
 
 /// Which guards fired.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -86,8 +87,7 @@ fn repetition(hypothesis: &Hypothesis) -> Option<(usize, usize)> {
 fn no_speech(hypothesis: &Hypothesis, speech_probability: Option<f32>) -> bool {
     let (Some(speech), [first, rest @ ..]) = (speech_probability, &hypothesis.tokens[..]) else { return false };
     let tokens = hypothesis.tokens.len();
-    let log_probability = hypothesis.tokens.iter().map(|token| f64::from(token.log_probability)).sum::<f64>();
-    let mean = (log_probability / tokens as f64) as f32;
+    let mean = mean_log_probability(&hypothesis.tokens) as f32;
     // Speech of one token has a full stop, which is another: "You" without one is what this model makes of nothing.
     let bare = rest.is_empty() && mean < SURE;
     bare || (speech < 1.0 - DOUBTFUL_NO_SPEECH

@@ -84,8 +84,13 @@ pub fn text(words: &[Word]) -> String {
 
 /// Geometric mean of the tokens' probabilities; 1 for no tokens.
 fn confidence(tokens: &[Token]) -> f32 {
+    mean_log_probability(tokens).exp() as f32
+}
+
+/// The mean of the tokens' log-probabilities; 0 for no tokens.
+pub(crate) fn mean_log_probability(tokens: &[Token]) -> f64 {
     let sum: f64 = tokens.iter().map(|token| f64::from(token.log_probability)).sum();
-    (sum / tokens.len().max(1) as f64).exp() as f32
+    sum / tokens.len().max(1) as f64
 }
 
 /// Something that happened in the stream; positions are sample offsets.

@@ -84,6 +84,10 @@ impl Session {
         let poll = lock(&self.instance).call("session.poll-transcript", |store, engine| {
             engine.auricle_speech_recognition().session().call_poll_transcript(store, handle, max_steps)
         })??;
+        // An engine that promises work and does none would hold its host in a loop for ever.
+        if poll.more && poll.steps == 0 && max_steps > 0 && poll.events.is_empty() {
+            return Err(Error::Internal("it says that there is work left, and does none".to_owned()));
+        }
         Ok(poll)
     }
 
@@ -95,10 +99,6 @@ impl Session {
     pub fn drain(&mut self, mut on_event: impl FnMut(Event)) -> Result<()> {
         loop {
             let poll = self.poll(DRAIN_STEPS)?;
-            // An engine that promises work and does none would hold its host here for ever.
-            if poll.more && poll.steps == 0 && poll.events.is_empty() {
-                return Err(Error::Internal("it says that there is work left, and does none".to_owned()));
-            }
             poll.events.into_iter().for_each(&mut on_event);
             if !poll.more {
                 return Ok(());

@@ -90,11 +90,8 @@ impl Listener {
     pub(super) fn hear(&mut self, hop: &[f32; HOP_SAMPLES]) -> Turn {
         match self {
             Self::Pauses { detector, endpointer, .. } => endpointer.advance(detector.process(hop), energy(hop)),
-            Self::Whole { position, heard, begun, shortest } => {
-                *position += HOP_SAMPLES as u64;
-                *heard |= is_heard(hop);
-                begins(*position, *heard, *shortest, begun)
-            }
+            // To it, any number of samples is as good as a hop.
+            Self::Whole { .. } => self.hear_rest(hop),
         }
     }
 
@@ -111,7 +108,10 @@ impl Listener {
             Self::Whole { position, heard, begun, shortest } => {
                 *position += rest.len() as u64;
                 *heard |= is_heard(rest);
-                begins(*position, *heard, *shortest, begun)
+                // It begins when there is enough of it, and not only silence.
+                let begins = !*begun && *heard && *position >= *shortest;
+                *begun |= begins;
+                if begins { Turn::Started(0) } else { Turn::Nothing }
             }
         }
     }
@@ -130,15 +130,6 @@ impl Listener {
             }),
         }
     }
-}
-
-/// Whether the segment that is a whole stream begins now: when there is enough of it, and not only silence.
-fn begins(position: u64, heard: bool, shortest: u64, begun: &mut bool) -> Turn {
-    if *begun || !heard || position < shortest {
-        return Turn::Nothing;
-    }
-    *begun = true;
-    Turn::Started(0)
 }
 
 /// A turn that the last, filled up hop brought about, within the stream.

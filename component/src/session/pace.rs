@@ -73,13 +73,8 @@ impl Pace {
         self.spent(audio.end, elapsed_ns);
     }
 
-    /// Work that has taken so much time was dropped at `position`, unfinished.
-    pub(super) fn abandoned(&mut self, position: u64, elapsed_ns: u64) {
-        self.spent(position, elapsed_ns);
-    }
-
-    /// Puts off the next partial until what was spent before `position` is within the budget.
-    fn spent(&mut self, position: u64, elapsed_ns: u64) {
+    /// Puts off the next partial until the time that was spent before `position`, in vain or not, is within the budget.
+    pub(super) fn spent(&mut self, position: u64, elapsed_ns: u64) {
         if let Some(Budget { interval, share, .. }) = self.budget {
             let cost = (elapsed_ns / NANOSECONDS_PER_SAMPLE) as f64;
             self.next_partial = self.next_partial.max(position + interval.max((cost / share) as u64));
@@ -119,7 +114,7 @@ mod tests {
         pace.transcribed(&(SECOND..3 * SECOND), 1000 * MILLISECOND_NS);
         assert!(!pace.partial_is_due(8 * SECOND - 1) && pace.partial_is_due(8 * SECOND));
         // Work in vain counts as well.
-        pace.abandoned(8 * SECOND, 1000 * MILLISECOND_NS);
+        pace.spent(8 * SECOND, 1000 * MILLISECOND_NS);
         assert!(!pace.partial_is_due(13 * SECOND - 1) && pace.partial_is_due(13 * SECOND));
     }
 

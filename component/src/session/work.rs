@@ -195,7 +195,7 @@ impl Session {
     /// Drops what is being worked on; it has cost what it has.
     fn abandon(&mut self) {
         if let Some(job) = self.job.take() {
-            self.pace.abandoned(self.listener.position(), job.elapsed_ns);
+            self.pace.spent(self.listener.position(), job.elapsed_ns);
         }
     }
 
@@ -217,10 +217,10 @@ impl Session {
         let Some(Job { purpose, audio, elapsed_ns }) = self.job.take() else { return Ok(()) };
         self.pace.transcribed(&audio, elapsed_ns);
         match purpose {
-            Purpose::Partial => self.give_partial(audio, &hypothesis),
+            Purpose::Partial => self.give_partial(audio, hypothesis),
             Purpose::Ahead => {
                 if self.pace.has_partials() {
-                    self.give_partial(audio.clone(), &hypothesis);
+                    self.give_partial(audio.clone(), hypothesis.clone());
                 }
                 self.under_way.foresee(audio, hypothesis);
             }
@@ -233,11 +233,10 @@ impl Session {
         words(hypothesis, self.model.tokenizer(), audio.start, self.audio.samples(audio.clone()))
     }
 
-    fn give_partial(&mut self, audio: Range<u64>, hypothesis: &Hypothesis) {
-        let mut shown = hypothesis.clone();
-        let guards = guards::apply(&mut shown, None);
-        let words = self.words(&audio, &shown);
-        let segment = self.under_way.partial(audio, shown, words, guards, self.language.clone());
+    fn give_partial(&mut self, audio: Range<u64>, mut hypothesis: Hypothesis) {
+        let guards = guards::apply(&mut hypothesis, None);
+        let words = self.words(&audio, &hypothesis);
+        let segment = self.under_way.partial(audio, hypothesis, words, guards, self.language.clone());
         // Without words there is nothing to show.
         if let Some(segment) = segment {
             self.events.push_back(Event::PartialSegment(segment));

@@ -44,9 +44,9 @@ pub(crate) fn push_and_drain(
     Ok(())
 }
 
-/// The error of an engine that neither takes audio nor does the work that it says there is.
+/// The error of an engine that neither takes audio nor has anything to do.
 pub(crate) fn stuck() -> Error {
-    Error::Internal("it neither takes audio nor does the work that it says there is".to_owned())
+    Error::Internal("it has no room for audio, and no work left that would make some".to_owned())
 }
 
 /// Says of audio that was refused what it means for the recording, `before` samples of which were taken.

@@ -17,6 +17,8 @@ mod progress;
 mod replay;
 mod report;
 mod session_arguments;
+#[cfg(test)]
+mod testing;
 mod transcribe;
 mod transcriber;
 mod transcript;

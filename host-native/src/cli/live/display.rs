@@ -115,27 +115,8 @@ fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use auricle::types::{Guards, SampleSpan, Word};
-
     use super::*;
-
-    fn segment(text: &str, settled_words: u32) -> Segment {
-        let word = |text: &str| Word { text: text.to_owned(), span: None, confidence: 1.0 };
-        Segment {
-            id: 0,
-            revision: 0,
-            span: SampleSpan { start: 0, end: 1 },
-            text: text.to_owned(),
-            words: text.split(' ').map(word).collect(),
-            settled_words,
-            settled_changed: false,
-            tokens: vec![],
-            language: None,
-            no_speech_probability: None,
-            guards: Guards::empty(),
-            ended_by: None,
-        }
-    }
+    use crate::cli::testing::segment;
 
     fn shown(width: Option<fn() -> usize>, events: &[Event]) -> String {
         let mut display = Display { out: Vec::new(), width, is_open: false };

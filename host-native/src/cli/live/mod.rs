@@ -126,7 +126,7 @@ impl Listener<'_> {
             self.pushed += taken as u64;
         }
         let poll = self.session.poll(STEPS).map_err(|error| at(self.name, error))?;
-        if (is_full || poll.more) && poll.steps == 0 && poll.events.is_empty() {
+        if is_full && poll.steps == 0 && poll.events.is_empty() {
             return Err(at(self.name, feed::stuck()));
         }
         self.has_work = poll.more;

@@ -144,35 +144,16 @@ pub(super) fn rounded(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use auricle::types::{Guards, SampleSpan, Word};
-
     use super::*;
-
-    fn segment(id: u64, text: &str, settled_words: u32, ended_by: Option<SegmentEnd>) -> Segment {
-        let word = |text: &str| Word { text: text.to_owned(), span: None, confidence: 1.0 };
-        Segment {
-            id,
-            revision: 0,
-            span: SampleSpan { start: 0, end: 1 },
-            text: text.to_owned(),
-            words: text.split_whitespace().map(word).collect(),
-            settled_words,
-            settled_changed: false,
-            tokens: vec![],
-            language: None,
-            no_speech_probability: None,
-            guards: Guards::empty(),
-            ended_by,
-        }
-    }
+    use crate::cli::testing::segment;
 
     fn partial(id: u64, text: &str, settled: u32) -> Event {
-        Event::PartialSegment(segment(id, text, settled, None))
+        Event::PartialSegment(Segment { id, ..segment(text, settled) })
     }
 
     fn last(id: u64, text: &str, end: SegmentEnd) -> Event {
         let words = text.split_whitespace().count() as u32;
-        Event::FinalSegment(segment(id, text, words, Some(end)))
+        Event::FinalSegment(Segment { id, ended_by: Some(end), ..segment(text, words) })
     }
 
     fn measured(events: &[(f64, Event)]) -> Latency {
