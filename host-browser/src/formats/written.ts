@@ -50,8 +50,6 @@ export function written(transcript: Transcript): Written {
 
 function writtenSegment(segment: Segment): WrittenSegment {
   const text = ` ${segment.text}`;
-  const logProbabilities = segment.tokens.map(({ logProbability }) => logProbability);
-  const tokens = Math.max(segment.tokens.length, 1);
   return {
     id: segment.id,
     seek: null,
@@ -59,12 +57,18 @@ function writtenSegment(segment: Segment): WrittenSegment {
     endS: segment.endS,
     text,
     tokens: segment.tokens.map(({ id }) => id),
-    temperature: 0,
-    averageLogProbability: logProbabilities.reduce((sum, value) => sum + value, 0) / tokens,
+    temperature: segment.source === 'device' ? 0 : null,
+    averageLogProbability: averageLogProbability(segment),
     compressionRatio: segment.compressionRatio ?? null,
     noSpeechProbability: segment.noSpeechProbability ?? null,
     words: writtenWords(segment, text),
   };
+}
+
+/** Mean of the tokens' natural log-probabilities, where the model or the server tells. */
+export function averageLogProbability({ source, tokens, averageLogProbability }: Segment): number | null {
+  if (source === 'server') return averageLogProbability ?? null;
+  return tokens.reduce((sum, { logProbability }) => sum + logProbability, 0) / Math.max(tokens.length, 1);
 }
 
 /** The words with what stands before each in `text`, so that joined they are the text; `null` where one has no time. */
