@@ -49,10 +49,25 @@ for (const [flavour, component] of flavours) {
 
 const [small, others] = [true, false].map((wanted) => [...common].filter(([, bytes]) => isModule(bytes) === wanted));
 for (const [name, bytes] of others) {
-  await write(name, bytes);
+  await write(name, name === 'auricle.js' ? withoutDefault(bytes.toString()) : bytes);
 }
 await write('modules.js', javascript());
 await write('modules.d.ts', types());
+
+/**
+ * Removes how jco finds core modules by itself, which is not asked for: a bundler would take it for a wish to have every
+ * file of the folder.
+ *
+ * @param {string} javascript
+ */
+function withoutDefault(javascript) {
+  const byItself = /getCoreModule\|\|\(getCoreModule=(\w+)=>fetchCompile\(new URL\(`\.\/\$\{\1\}`,import\.meta\.url\)\)\);/;
+  const without = javascript.replace(byItself, '');
+  if (without.includes('import.meta')) {
+    throw new Error('jco finds core modules in another way than before');
+  }
+  return without;
+}
 
 /** The core modules as a program finds them; the addresses in the form that bundlers know. */
 function javascript() {
