@@ -49,22 +49,22 @@ for (const [flavour, component] of flavours) {
 
 const [small, others] = [true, false].map((wanted) => [...common].filter(([, bytes]) => isModule(bytes) === wanted));
 for (const [name, bytes] of others) {
-  await write(name, name === 'auricle.js' ? withoutDefault(bytes.toString()) : bytes);
+  await write(name, name === 'auricle.js' ? forBundlers(bytes.toString()) : bytes);
 }
 await write('modules.js', javascript());
 await write('modules.d.ts', types());
 
 /**
- * Removes how jco finds core modules by itself, which is not asked for: a bundler would take it for a wish to have every
- * file of the folder.
+ * Removes what bundlers stumble over and nothing here needs: how jco finds core modules by itself, which they take for a
+ * wish to have every file of the folder, and a directive that none of them knows.
  *
  * @param {string} javascript
  */
-function withoutDefault(javascript) {
+function forBundlers(javascript) {
   const byItself = /getCoreModule\|\|\(getCoreModule=(\w+)=>fetchCompile\(new URL\(`\.\/\$\{\1\}`,import\.meta\.url\)\)\);/;
-  const without = javascript.replace(byItself, '');
-  if (without.includes('import.meta')) {
-    throw new Error('jco finds core modules in another way than before');
+  const without = javascript.replace(byItself, '').replace(/^"use components";/, '');
+  if (/import\.meta|^.use /.test(without)) {
+    throw new Error('jco writes other JavaScript than before');
   }
   return without;
 }
