@@ -12,7 +12,7 @@ mod js;
 mod marks;
 mod store;
 
-pub use audio::{Conditioner, decode_wav};
+pub use audio::{Conditioner, Level, decode_wav};
 pub use device::device_report;
 pub use marks::Marks;
-pub use store::ModelStore;
+pub use store::{ModelStore, ObtainOptions, Sink, StoreSource};

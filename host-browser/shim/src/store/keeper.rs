@@ -126,7 +126,7 @@ impl<'a> Keeper<'a> {
     /// is kept.
     async fn move_to_memory(&mut self, stored: u64, rest: Vec<u8>, last: Option<(u64, &Uint8Array)>) {
         let place = std::mem::replace(&mut self.place, Backend::Memory(Memory));
-        let mut writer = Memory.write(&self.record, 0);
+        let writer = Memory.write(&self.record, 0);
         let found = Found { record: self.record.clone(), stored_bytes: stored };
         let mut moved = 0;
         if stored > 0

@@ -56,7 +56,7 @@ impl<'a> Obtaining<'a> {
                 let _lock = self.lock(Mode::Shared).await?;
                 if let Some((place, found)) = self.find_whole().await? {
                     if self.read_whole(&place, &found).await? {
-                        return self.from_store(place.kind());
+                        return self.found_whole(place.kind());
                     }
                     suspect = true;
                 }
@@ -69,7 +69,7 @@ impl<'a> Obtaining<'a> {
                 }
                 // It may have been put right meanwhile.
                 if self.read_whole(&place, &found).await? {
-                    return self.from_store(place.kind());
+                    return self.found_whole(place.kind());
                 }
                 let _ = place.delete(&self.wanted.sha256).await;
             }
@@ -77,7 +77,7 @@ impl<'a> Obtaining<'a> {
         }
     }
 
-    fn from_store(self, kind: &'static str) -> Result<Obtained, JsValue> {
+    fn found_whole(self, kind: &'static str) -> Result<Obtained, JsValue> {
         self.feed.check_sink()?;
         Ok(Obtained { fetched_bytes: 0, kind })
     }
@@ -155,7 +155,7 @@ impl<'a> Obtaining<'a> {
         if keep == self.wanted.bytes {
             // It came whole, but its tab died before it could say so.
             let kind = keeper.complete().await;
-            return self.from_store(kind);
+            return self.found_whole(kind);
         }
         let mut progress = self.progress.take();
         let download = Download {

@@ -34,7 +34,7 @@ impl Cache {
         let Some(response) = self.get(sha256, "record").await? else {
             return Ok(None);
         };
-        let json = js::settle(&response.text()?).await?.as_string().unwrap_or_default();
+        let json = js::settle(response.text()?.as_ref()).await?.as_string().unwrap_or_default();
         let Some(record) = Record::from_json(&json, sha256) else {
             return Ok(None);
         };
@@ -74,7 +74,7 @@ impl Cache {
     /// The piece that begins there.
     pub(super) async fn piece(&self, sha256: &str, at: u64) -> Result<Option<Uint8Array>, Failure> {
         match self.get(sha256, &at.to_string()).await? {
-            Some(response) => Ok(Some(Uint8Array::new(&js::settle(&response.array_buffer()?).await?))),
+            Some(response) => Ok(Some(Uint8Array::new(&js::settle(response.array_buffer()?.as_ref()).await?))),
             None => Ok(None),
         }
     }

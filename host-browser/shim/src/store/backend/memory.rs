@@ -25,26 +25,26 @@ thread_local! {
 pub(crate) struct Memory;
 
 impl Memory {
-    pub(super) fn find(self, sha256: &str) -> Option<Found> {
+    pub(crate) fn find(self, sha256: &str) -> Option<Found> {
         ENTRIES.with_borrow(|entries| entries.get(sha256).map(found))
     }
 
-    pub(super) fn list(self) -> Vec<Found> {
+    pub(crate) fn list(self) -> Vec<Found> {
         ENTRIES.with_borrow(|entries| entries.values().map(found).collect())
     }
 
-    pub(super) fn delete(self, sha256: &str) -> bool {
+    pub(crate) fn delete(self, sha256: &str) -> bool {
         ENTRIES.with_borrow_mut(|entries| entries.remove(sha256)).is_some()
     }
 
     /// The bytes that begin there.
-    pub(super) fn piece(self, sha256: &str, at: u64) -> Option<Uint8Array> {
+    pub(crate) fn piece(self, sha256: &str, at: u64) -> Option<Uint8Array> {
         // A copy: what is given out is the receiver's to keep.
         ENTRIES.with_borrow(|entries| entries.get(sha256)?.pieces.get(&at).map(|piece| piece.slice(0, piece.length())))
     }
 
     /// Pieces are kept whole: `keep` is where one ends, as it always is where all that is there is kept.
-    pub(super) fn write(self, record: &Record, keep: u64) -> Writer {
+    pub(crate) fn write(self, record: &Record, keep: u64) -> Writer {
         let writer = WRITERS.get() + 1;
         WRITERS.set(writer);
         ENTRIES.with_borrow_mut(|entries| {
@@ -69,7 +69,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn append(&self, bytes: &Uint8Array) {
+    pub(crate) fn append(&self, bytes: &Uint8Array) {
         // A copy: the sink may do with its own as it likes, such as transfer it.
         let piece = bytes.slice(0, bytes.length());
         self.with_entry(|entry| {
@@ -78,7 +78,7 @@ impl Writer {
         });
     }
 
-    pub(super) fn complete(self) {
+    pub(crate) fn complete(self) {
         self.with_entry(|entry| entry.record.verified = true);
     }
 
