@@ -49,10 +49,25 @@ for (const [flavour, component] of flavours) {
 
 const [small, others] = [true, false].map((wanted) => [...common].filter(([, bytes]) => isModule(bytes) === wanted));
 for (const [name, bytes] of others) {
-  await write(name, bytes);
+  await write(name, name === 'auricle.js' ? forBundlers(bytes.toString()) : bytes);
 }
 await write('modules.js', javascript());
 await write('modules.d.ts', types());
+
+/**
+ * Removes what bundlers stumble over and nothing here needs: how jco finds core modules by itself, which they take for a
+ * wish to have every file of the folder, and a directive that none of them knows.
+ *
+ * @param {string} javascript
+ */
+function forBundlers(javascript) {
+  const byItself = /getCoreModule\|\|\(getCoreModule=(\w+)=>fetchCompile\(new URL\(`\.\/\$\{\1\}`,import\.meta\.url\)\)\);/;
+  const without = javascript.replace(byItself, '').replace(/^"use components";/, '');
+  if (/import\.meta|^.use /.test(without)) {
+    throw new Error('jco writes other JavaScript than before');
+  }
+  return without;
+}
 
 /** The core modules as a program finds them; the addresses in the form that bundlers know. */
 function javascript() {
