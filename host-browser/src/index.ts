@@ -1,0 +1,5 @@
+/** Speech to text in the browser: what `import … from 'auricle'` gives. */
+
+export * from './errors.js';
+export * from './types.js';
+export { CATALOG, DEFAULT_MODEL, type CatalogModel } from './catalog.js';
