@@ -3,3 +3,4 @@
 export * from './errors.js';
 export * from './types.js';
 export { CATALOG, DEFAULT_MODEL, type CatalogModel } from './catalog.js';
+export * from './formats.js';

@@ -227,8 +227,8 @@ export interface Word {
   /** The same in seconds. */
   startS?: number;
   endS?: number;
-  /** The geometric mean of its tokens' probabilities, 0 to 1. Exactly a 32-bit float. */
-  confidence: number;
+  /** The geometric mean of its tokens' probabilities, 0 to 1. Exactly a 32-bit float. Servers do not tell. */
+  confidence?: number;
 }
 
 /**
@@ -266,6 +266,10 @@ export interface Segment {
   language?: string;
   /** In a final: the probability that there was no speech, 0 to 1. */
   noSpeechProbability?: number;
+  /** In a final: how many times shorter zlib makes the text. Above 2.4, a model has caught itself in a loop. */
+  compressionRatio?: number;
+  /** From a server that tells: the mean of the tokens' natural log-probabilities. Otherwise `tokens` have them. */
+  averageLogProbability?: number;
   /** Where there is one, the text deserves doubt. */
   guards: Guard[];
   /** In a final: why it ended. */
