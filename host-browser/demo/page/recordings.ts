@@ -15,9 +15,9 @@ export function offerRecordings(take: (files: readonly File[]) => void, failed: 
     input.value = '';
   });
 
-  element('sample', HTMLButtonElement).addEventListener('click', () => {
-    sample().then((file) => take([file]), failed);
-  });
+  for (const button of document.querySelectorAll('button[data-sample]')) {
+    button.addEventListener('click', () => void sample().then((file) => take([file]), failed));
+  }
 
   const veil = element('veil', HTMLElement);
   // `dragenter` and `dragleave` come for every element that is passed: what counts is how many are still entered.

@@ -10,29 +10,30 @@ declare const FILES: Readonly<Record<string, string>>;
 /** Digest of all of that. */
 declare const VERSION: string;
 
-declare const self: ServiceWorkerGlobalScope;
+/** TypeScript takes `self` for that of any kind of Worker. */
+const worker = self as unknown as ServiceWorkerGlobalScope;
 
 /** An origin can have several such pages, in different folders. */
-const CACHES = `auricle-demo ${self.registration.scope} `;
+const CACHES = `auricle-demo ${worker.registration.scope} `;
 const CACHE = CACHES + VERSION;
 
 /** As in `index.html`. Where the server sends none, Workers have it from here: they do not inherit the page's. */
 const POLICY =
   "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'";
 
-self.addEventListener('install', (event) => event.waitUntil(install()));
-self.addEventListener('activate', (event) => event.waitUntil(activate()));
+worker.addEventListener('install', (event) => event.waitUntil(install()));
+worker.addEventListener('activate', (event) => event.waitUntil(activate()));
 
-self.addEventListener('message', (event) => {
+worker.addEventListener('message', (event) => {
   if (event.data === 'skip-waiting') {
-    event.waitUntil(self.skipWaiting());
+    event.waitUntil(worker.skipWaiting());
   } else if (event.data === 'shell') {
     const [port] = event.ports;
     event.waitUntil(report().then((report) => port?.postMessage(report)));
   }
 });
 
-self.addEventListener('fetch', (event) => {
+worker.addEventListener('fetch', (event) => {
   const path = pathOf(event.request);
   if (path !== undefined) {
     event.respondWith(stored(path).then((response) => response ?? fetch(event.request)));
@@ -63,7 +64,7 @@ async function activate(): Promise<void> {
     }
   }
   // The page that registered it need not be loaded again to be kept.
-  await self.clients.claim();
+  await worker.clients.claim();
 }
 
 /** As `ShellReport` in `page/shell.ts`. */
@@ -77,7 +78,7 @@ async function report(): Promise<{ version: string; files: number; stored: numbe
 /** The path of a request from the page's folder, if it is one of the files. */
 function pathOf({ method, url }: Request): string | undefined {
   const { origin, pathname } = new URL(url);
-  const scope = new URL(self.registration.scope);
+  const scope = new URL(worker.registration.scope);
   if (method !== 'GET' || origin !== scope.origin || !pathname.startsWith(scope.pathname)) {
     return undefined;
   }
@@ -86,12 +87,17 @@ function pathOf({ method, url }: Request): string | undefined {
 }
 
 function urlOf(path: string): string {
-  return new URL(path, self.registration.scope).href;
+  return new URL(path, worker.registration.scope).href;
 }
 
 async function stored(path: string): Promise<Response | undefined> {
-  const cache = await caches.open(CACHE);
-  return cache.match(urlOf(path));
+  try {
+    const cache = await caches.open(CACHE);
+    return await cache.match(urlOf(path));
+  } catch {
+    // Storage can be taken away at any time: the network has the same.
+    return undefined;
+  }
 }
 
 /** The same answer, to be kept: of its own address even where the server redirected, and with a policy. */
