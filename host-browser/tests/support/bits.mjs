@@ -72,7 +72,7 @@ export function hash(segments) {
       f32(token.logProbability);
       f32(token.entropy);
     });
-    list(segment.words, (word) => f32(word.confidence));
+    list(segment.words, (word) => f32(word.confidence ?? NaN));
     text(segment.text);
     list(segment.words, ({ startSample, endSample }) => {
       const span = startSample === undefined || endSample === undefined ? [] : [[startSample, endSample]];
