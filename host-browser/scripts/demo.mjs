@@ -1,13 +1,15 @@
 /**
- * `node demo.mjs OUT`: makes the demo page in this folder, of `demo/` and of the package in `dist/`, which must have been
- * built. What comes of it is static, and works wherever it is put: the model is looked for in `models/` within.
+ * `node demo.mjs OUT [MODELS]`: makes the demo page in this folder, of `demo/`, of the package in `dist/`, which must have
+ * been built, and of the catalog's models in the folder MODELS, without which it looks for them in `OUT/models` all the same.
+ * What comes of it is static, and works wherever it is put.
  */
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const PACKAGE = fileURLToPath(new URL('../', import.meta.url));
 const DEMO = join(PACKAGE, 'demo');
@@ -19,7 +21,11 @@ const STATIC = ['index.html', 'icon.svg', 'manifest.webmanifest', 'style'];
 /** What `assemble` makes anew; anything else in the folder, such as the models, stays. */
 const MADE = [...STATIC, 'dist', 'page', 'samples', 'sw.js'];
 
-await assemble(resolve(process.argv[2]));
+const [out, models] = process.argv.slice(2).map((path) => resolve(path));
+await assemble(out);
+if (models !== undefined) {
+  await copyModels(models, join(out, 'models'));
+}
 
 /** @param {string} out */
 async function assemble(out) {
@@ -36,6 +42,18 @@ async function assemble(out) {
   await cp(join(PACKAGE, 'dist'), join(out, 'dist'), { recursive: true, filter: (path) => !path.endsWith('.d.ts') });
   await cp(join(PACKAGE, '../testdata/jfk.wav'), join(out, 'samples/jfk.wav'));
   await stamp(out);
+}
+
+/**
+ * @param {string} from
+ * @param {string} to
+ */
+async function copyModels(from, to) {
+  const { CATALOG } = await import(pathToFileURL(join(PACKAGE, 'dist/catalog.js')).href);
+  await mkdir(to, { recursive: true });
+  for (const { file } of CATALOG) {
+    await copyFile(join(from, file), join(to, file), constants.COPYFILE_FICLONE);
+  }
 }
 
 /**

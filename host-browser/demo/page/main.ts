@@ -238,8 +238,10 @@ class Page {
         case 'speechstart':
           status.sayIf(this.#state === 'listening', LISTENING);
           return;
+        case 'error':
+          notices.showError(event.error);
+          return;
         default:
-          // What `error` tells, `finished` is rejected with.
           return;
       }
       this.#takes.update(take);
@@ -261,7 +263,7 @@ class Page {
     const kept = await keptOf(model);
     this.#models.show(kept);
     if (kept.state !== 'stored') {
-      status.say(`Ready. The first start downloads the model: ${megabytes(model.bytes)}, once.`);
+      status.sayIf(this.#state === 'idle', `Ready. The first start downloads the model: ${megabytes(model.bytes)}, once.`);
       return;
     }
     try {
@@ -284,6 +286,7 @@ class Page {
       await remove(sha256);
     } catch (error) {
       notices.showError(error);
+      return;
     }
     await this.#modelChanged();
     status.say(`Deleted: ${megabytes(bytes)} are free again. The next start downloads the model anew.`);
