@@ -3,11 +3,12 @@
 import { decoded, recordedAudio } from './audio/decode.js';
 import { watchEconomy } from './audio/economy.js';
 import { catalogSource, DEFAULT_MODEL } from './catalog.js';
-import { callPage, Connection } from './connection.js';
-import { AudioError, EngineError, errorOf } from './errors.js';
+import { callPage, Connection, type AnyWorker } from './connection.js';
+import { AudioError, CapabilityError, EngineError, errorOf } from './errors.js';
+import { refusalHere } from './fallback.js';
+import { ServerWorker } from './fallback/server-worker.js';
 import { listen, type Listening } from './listening.js';
 import type { Loaded, RecordedAudio, ResolvedSource } from './protocol.js';
-import { refusedHere } from './features.js';
 import { sessionSettings } from './settings.js';
 import type {
   AudioInput,
@@ -16,8 +17,8 @@ import type {
   LoadOptions,
   MetricsRecord,
   ModelInfo,
-
   ModelSource,
+  Notice,
   Transcript,
   TranscribeOptions,
   TranscriptEvent,
@@ -27,12 +28,15 @@ import type {
 export class Auricle {
   readonly model: ModelInfo;
   readonly engine: EngineInfo;
+  /** Who transcribes: this device, or the server of `LoadOptions.fallback`, which then gets what is said. */
+  readonly source: 'device' | 'server';
   #connection: Connection;
   #closed: AbortController;
 
   private constructor({ model, engine }: Loaded, connection: Connection, closed: AbortController) {
     this.model = model;
     this.engine = engine;
+    this.source = engine.flavour === 'none' ? 'server' : 'device';
     this.#connection = connection;
     this.#closed = closed;
     watchEconomy((on) => connection.tell({ kind: 'economy', on }), closed.signal);
@@ -44,20 +48,36 @@ export class Auricle {
    * Fails with `CapabilityError`, `DownloadError`, `StoreError`, `ModelError`, `EngineError`, and with the signal's reason.
    */
   static async load(options: LoadOptions = {}): Promise<Auricle> {
-    const { store = 'auto', flavour = 'auto', signal } = options;
+    const { fallback, signal } = options;
     signal?.throwIfAborted();
-    const refused = refusedHere();
-    if (refused !== undefined) {
+    let refused = await refusalHere(options);
+    if (refused === undefined) {
+      try {
+        return await Auricle.#load(options);
+      } catch (error) {
+        if (!(error instanceof CapabilityError)) {
+          throw error;
+        }
+        refused = error;
+      }
+    }
+    if (fallback === undefined) {
       throw refused;
     }
+    return await Auricle.#load(options, new ServerWorker(fallback, refused.message));
+  }
+
+  static async #load(options: LoadOptions, worker?: AnyWorker): Promise<Auricle> {
+    const { store = 'auto', flavour = 'auto', signal } = options;
     const source = resolved(options);
-    const connection = new Connection({
-      onMetrics: (record) => {
+    const listener = {
+      onMetrics: (record: MetricsRecord) => {
         measure(record);
         callPage(options.onMetrics, record);
       },
-      onNotice: (notice) => callPage(options.onNotice, notice),
-    });
+      onNotice: (notice: Notice) => callPage(options.onNotice, notice),
+    };
+    const connection = new Connection(listener, worker);
     try {
       const { answer } = connection.request<Loaded>(
         { kind: 'load', source, store, flavour },
