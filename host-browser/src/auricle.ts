@@ -7,7 +7,7 @@ import { callPage, Connection } from './connection.js';
 import { AudioError, EngineError, errorOf } from './errors.js';
 import { listen, type Listening } from './listening.js';
 import type { Loaded, RecordedAudio, ResolvedSource } from './protocol.js';
-import { refusedHere } from './features.js';
+import { refusal, reportOfPage } from './refusal.js';
 import { sessionSettings } from './settings.js';
 import type {
   AudioInput,
@@ -46,7 +46,7 @@ export class Auricle {
   static async load(options: LoadOptions = {}): Promise<Auricle> {
     const { store = 'auto', flavour = 'auto', signal } = options;
     signal?.throwIfAborted();
-    const refused = refusedHere();
+    const refused = refusal(reportOfPage());
     if (refused !== undefined) {
       throw refused;
     }
