@@ -3,12 +3,13 @@
 import { decoded, recordedAudio } from './audio/decode.js';
 import { watchEconomy } from './audio/economy.js';
 import { catalogSource, DEFAULT_MODEL } from './catalog.js';
-import { callPage, Connection } from './connection.js';
-import { AudioError, EngineError, errorOf } from './errors.js';
+import { callPage, Connection, type AnyWorker } from './connection.js';
+import { AudioError, CapabilityError, EngineError, errorOf } from './errors.js';
+import { refusalHere } from './fallback.js';
+import { ServerWorker } from './fallback/server-worker.js';
 import { listen, type Listening } from './listening.js';
 import type { Loaded, RecordedAudio, ResolvedSource } from './protocol.js';
-import { refusal, reportOfPage } from './refusal.js';
-import { sessionSettings } from './settings.js';
+import { check, sessionSettings } from './settings.js';
 import type {
   AudioInput,
   EngineInfo,
@@ -16,23 +17,29 @@ import type {
   LoadOptions,
   MetricsRecord,
   ModelInfo,
-
   ModelSource,
+  Notice,
   Transcript,
   TranscribeOptions,
   TranscriptEvent,
 } from './types.js';
 
+const STORES: readonly string[] = ['auto', 'opfs', 'cache', 'memory'] satisfies LoadOptions['store'][];
+const FLAVOURS: readonly string[] = ['auto', 'simd128', 'relaxed-simd'] satisfies LoadOptions['flavour'][];
+
 /** A loaded model, in a Worker of its own. */
 export class Auricle {
   readonly model: ModelInfo;
   readonly engine: EngineInfo;
+  /** Who transcribes: this device, or the server of `LoadOptions.fallback`, which then gets what is said. */
+  readonly source: 'device' | 'server';
   #connection: Connection;
   #closed: AbortController;
 
   private constructor({ model, engine }: Loaded, connection: Connection, closed: AbortController) {
     this.model = model;
     this.engine = engine;
+    this.source = engine.flavour === 'none' ? 'server' : 'device';
     this.#connection = connection;
     this.#closed = closed;
     watchEconomy((on) => connection.tell({ kind: 'economy', on }), closed.signal);
@@ -44,20 +51,38 @@ export class Auricle {
    * Fails with `CapabilityError`, `DownloadError`, `StoreError`, `ModelError`, `EngineError`, and with the signal's reason.
    */
   static async load(options: LoadOptions = {}): Promise<Auricle> {
-    const { store = 'auto', flavour = 'auto', signal } = options;
+    const { fallback, signal } = options;
     signal?.throwIfAborted();
-    const refused = refusal(reportOfPage());
-    if (refused !== undefined) {
+    let refused = await refusalHere(options);
+    if (refused === undefined) {
+      try {
+        return await Auricle.#load(options);
+      } catch (error) {
+        if (!(error instanceof CapabilityError)) {
+          throw error;
+        }
+        refused = error;
+      }
+    }
+    if (fallback === undefined) {
       throw refused;
     }
+    return await Auricle.#load(options, new ServerWorker(fallback, refused.message));
+  }
+
+  static async #load(options: LoadOptions, worker?: AnyWorker): Promise<Auricle> {
+    const { store = 'auto', flavour = 'auto', signal } = options;
+    check(STORES.includes(store), 'store', `is one of ${STORES.join(', ')}`);
+    check(FLAVOURS.includes(flavour), 'flavour', `is one of ${FLAVOURS.join(', ')}`);
     const source = resolved(options);
-    const connection = new Connection({
-      onMetrics: (record) => {
+    const listener = {
+      onMetrics: (record: MetricsRecord) => {
         measure(record);
         callPage(options.onMetrics, record);
       },
-      onNotice: (notice) => callPage(options.onNotice, notice),
-    });
+      onNotice: (notice: Notice) => callPage(options.onNotice, notice),
+    };
+    const connection = new Connection(listener, worker);
     try {
       const { answer } = connection.request<Loaded>(
         { kind: 'load', source, store, flavour },
@@ -156,11 +181,8 @@ function folder(url: string | URL, base: string): URL {
 }
 
 function checked(source: ModelSource): ModelSource {
-  const isRight = /^[0-9a-f]{64}$/i.test(source.sha256) && Number.isSafeInteger(source.bytes) && source.bytes > 0;
-  if (!isRight) {
-    const message = 'A model of your own needs its SHA-256 in 64 hexadecimal digits and its length in bytes: give both.';
-    throw new EngineError('invalid-option', message, { option: 'model' });
-  }
+  check(/^[0-9a-f]{64}$/i.test(source.sha256), 'model.sha256', 'is the SHA-256 of the file, in 64 hexadecimal digits');
+  check(Number.isSafeInteger(source.bytes) && source.bytes > 0, 'model.bytes', 'is the length of the file in bytes');
   return source;
 }
 

@@ -28,20 +28,33 @@ interface Pending {
   options: RequestOptions;
 }
 
+/** A Worker, or what stands in for it. */
+export type AnyWorker = Pick<Worker, 'postMessage' | 'terminate' | 'onmessage' | 'onerror'>;
+
+function startedWorker(): Worker {
+  try {
+    return new Worker(new URL('./worker/worker.js', import.meta.url), { type: 'module', name: 'auricle' });
+  } catch (error) {
+    throw new CapabilityError(
+      'no-worker',
+      `Auricle's Worker cannot be started here (${String(error)}): see that its files come from the page's own origin.`,
+    );
+  }
+}
+
 /** A Worker, and what it was asked. */
 export class Connection {
-  #worker: Worker;
+  #worker: AnyWorker;
   #pending = new Map<number, Pending>();
   #nextId = 0;
   #closed: { reason: unknown } | undefined;
 
-  /** Starts a Worker. Throws where there are none. */
-  constructor(private readonly listener: ConnectionListener) {
-    try {
-      this.#worker = new Worker(new URL('./worker/worker.js', import.meta.url), { type: 'module', name: 'auricle' });
-    } catch (error) {
-      throw new CapabilityError('no-worker', `Auricle's Worker cannot be started here (${String(error)}): see that its files come from the page's own origin.`);
-    }
+  /** Speaks with a Worker of its own, unless another is given. Throws where there are none. */
+  constructor(
+    private readonly listener: ConnectionListener,
+    worker?: AnyWorker,
+  ) {
+    this.#worker = worker ?? startedWorker();
     this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#take(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();

@@ -64,8 +64,8 @@ export type Flavour = 'simd128' | 'relaxed-simd';
 export interface EngineInfo {
   /** The engine's version, as semantic versioning has it. */
   version: string;
-  /** The build that runs here. */
-  flavour: Flavour;
+  /** The build that runs here; `none` where a server transcribes. */
+  flavour: Flavour | 'none';
   /** Bytes of WebAssembly memory once the model was loaded. */
   memoryBytes: number;
   /** Where the model is kept: for the next visit, or (`memory`) until the page is left. */
