@@ -142,7 +142,8 @@ export class SpeechRecognition extends EventTarget {
     if (shared.state() === 'loaded') return 'available';
     const { store = 'auto' } = shared.configured();
     const digest = shared.modelDigest();
-    const models = await listModels({ store });
+    // Where nothing can be kept, nothing is.
+    const models = await listModels({ store }).catch(() => []);
     if (models.some(({ sha256, complete }) => complete && sha256 === digest)) return 'available';
     return shared.state() === 'loading' ? 'downloading' : 'downloadable';
   }
