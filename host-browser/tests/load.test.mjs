@@ -39,7 +39,7 @@ test('loading tells its phases in order, never falls back, and measures each of 
       onProgress: (/** @type {any} */ step) => progress.push(step),
       onMetrics: (/** @type {any} */ record) => metrics.push(record),
     });
-    const measures = performance.getEntriesByType('measure').map(({ name }) => name);
+    const measures = performance.getEntriesByType('measure').map(({ name }) => name).sort();
     const { engine, model } = auricle;
     auricle.close();
     return { progress, metrics, measures, engine, model };
@@ -61,7 +61,7 @@ test('loading tells its phases in order, never falls back, and measures each of 
   for (const { timestampMs } of metrics) {
     assert.ok(Math.abs(timestampMs - Date.now()) < 60_000);
   }
-  assert.deepEqual(measures, ['auricle:download', 'auricle:verify', 'auricle:compile', 'auricle:load']);
+  assert.deepEqual(measures, ['auricle:compile', 'auricle:download', 'auricle:load', 'auricle:verify']);
 
   assert.deepEqual([engine.version, engine.flavour, engine.store], ['0.1.0', 'relaxed-simd', 'opfs']);
   assert.ok(engine.memoryBytes > 29e6 && engine.memoryBytes < 60e6);
@@ -144,6 +144,7 @@ test('what cannot be loaded is a typed error', { skip }, async (t) => {
       digest: await load({ model: { ...own, sha256: 'none' } }),
       length: await load({ model: { ...own, bytes: -1 } }),
       audio: await load({ model: own }),
+      page: await load({ model: { ...own, url: '/' } }),
       size: await load({ model: { ...right, url: '/models/moonshine-tiny-en-q8.gguf', bytes: right.bytes + 1 } }),
       wrong: await load({ model: { ...right, url: '/models/moonshine-tiny-en-q8.gguf', sha256: '0'.repeat(64) } }),
       store: await load({ store: 'drawer' }),
@@ -155,7 +156,8 @@ test('what cannot be loaded is a typed error', { skip }, async (t) => {
     nothing: 'DownloadError http-status',
     digest: 'EngineError invalid-option',
     length: 'EngineError invalid-option',
-    audio: 'DownloadError not-a-model',
+    audio: 'DownloadError wrong-digest',
+    page: 'DownloadError not-a-model',
     size: 'DownloadError wrong-size',
     wrong: 'DownloadError wrong-digest',
     store: 'EngineError invalid-option',

@@ -58,7 +58,10 @@ for (const flavour of ['relaxed-simd', 'simd128']) {
             await shim.default({ module_or_path: '/auricle/shim/auricle_shim_bg.wasm' });
             const wav = await (await fetch('/samples/two_cities.wav')).arrayBuffer();
             const samples = shim.decodeWav(new Uint8Array(wav)).subarray(0, 30 * 16_000);
-            const rounded = samples.map((/** @type {number} */ sample) => Math.round(sample * 32_768) / 32_768);
+            // As Rust rounds: halves away from zero.
+            const rounded = samples.map(
+              (/** @type {number} */ sample) => (Math.sign(sample) * Math.round(Math.abs(sample) * 32_768)) / 32_768,
+            );
             return (await auricle.transcribe(rounded, options)).segments;
           },
           { clip, options },
