@@ -58,7 +58,8 @@ export class StoreError extends AuricleError<'quota-exceeded' | 'storage-unavail
  * The audio cannot be used.
  *
  * `undecodable`: neither Auricle nor the browser can read it. `unsupported-rate`: see `PcmAudio.sampleRateHz`.
- * `invalid-audio`: a sample is not a usable number. `too-far-behind`: the device is too slow, and listening ended (`lostS`).
+ * `invalid-audio`: a sample is not a usable number. `too-far-behind`: the device is too slow, and listening ended (nothing after
+ * `fromS` was heard).
  * `limit-exceeded`: one utterance is longer than the model takes (`allowed`, `requested`).
  */
 export class AudioError extends AuricleError<
@@ -136,7 +137,9 @@ export function recordOf(thrown: unknown): ErrorRecord {
     return { class: thrown.name, code: thrown.code, message: thrown.message, details: thrown.details };
   }
   if (isErrorRecord(thrown)) {
-    return thrown;
+    // The shim throws an `Error` with these, which would lose them on its way.
+    const { class: name, code, message, details } = thrown;
+    return { class: name, code, message, details };
   }
   if (thrown instanceof DOMException && thrown.name === 'AbortError') {
     return { class: CANCELLED, code: 'cancelled', message: thrown.message, details: {} };

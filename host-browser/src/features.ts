@@ -1,7 +1,5 @@
 /** What of WebAssembly this browser has. The modules are the smallest that need the feature; nothing is run. */
 
-import { CapabilityError } from './errors.js';
-
 /** `(module (func (result v128) (i8x16.splat (i32.const 0))))` */
 const SIMD_MODULE = bytes('AGFzbQEAAAABBQFgAAF7AwIBAAoIAQYAQQD9Dws=');
 
@@ -25,18 +23,4 @@ export function hasSimd(): boolean {
 /** Whether relaxed SIMD runs. */
 export function hasRelaxedSimd(): boolean {
   return hasWasm() && WebAssembly.validate(RELAXED_SIMD_MODULE);
-}
-
-/** Why Auricle cannot run in this browser at all, where it cannot. */
-export function refusedHere(): CapabilityError | undefined {
-  if (!hasWasm()) {
-    return new CapabilityError('no-wasm', 'This browser does not run WebAssembly: use a current one, or turn it on.');
-  }
-  if (!hasSimd()) {
-    return new CapabilityError('no-simd', 'This browser has no SIMD in WebAssembly: use one of 2023 or later.');
-  }
-  if (typeof Worker !== 'function') {
-    return new CapabilityError('no-worker', 'This browser has no Workers: use a current one.');
-  }
-  return undefined;
 }

@@ -34,8 +34,8 @@ export interface SessionSettings {
 
 /** Audio of a recording, as the Worker takes it. */
 export type RecordedAudio =
-  /** A file; the Worker reads WAV itself and answers `AudioError` `undecodable` with `details.notWav` for all else. */
-  | { kind: 'file'; bytes: ArrayBuffer }
+  /** A WAV file. All others the browser decodes, which it does in pages only. */
+  | { kind: 'wav'; file: Blob }
   /** One array a channel. */
   | { kind: 'planes'; planes: Float32Array[]; sampleRateHz: number };
 
@@ -59,14 +59,18 @@ export type ToWorker =
   /** The request is no longer wanted: it fails as cancelled. */
   | { kind: 'cancel'; id: number }
   /** Audio of a live session comes through this port from now on, as `CaptureMessage`. */
-  | { kind: 'audio-port'; id: number; port: MessagePort; sampleRateHz: number; channels: number }
+  | { kind: 'audio-port'; id: number; port: MessagePort; sampleRateHz: number }
   /** No more audio comes for a live session: it transcribes what it has and is done. */
   | { kind: 'finish'; id: number }
+  /** The device has changed: what is known of how late its samples come is not so any more. */
+  | { kind: 'resumed'; id: number }
   /** Whether eager partials are to be economical for now, in all sessions. */
   | { kind: 'economy'; on: boolean };
 
 /** To the page. */
 export type FromWorker =
+  /** A `listen` request has its session; what follows are its events. */
+  | { kind: 'opened'; id: number }
   | { kind: 'done'; id: number; value: unknown }
   | { kind: 'failed'; id: number; error: ErrorRecord }
   | { kind: 'load-progress'; id: number; progress: LoadProgress }
@@ -87,7 +91,7 @@ export interface Loaded {
 /** What `transcribe` and `listen` are answered with. */
 export type Transcribed = Transcript;
 
-/** From the audio worklet to the Worker: samples of all channels, one after another; or that none follow. */
+/** From the audio worklet to the Worker: samples of one channel; or that none follow. */
 export type CaptureMessage = Float32Array | 'end';
 
 /** From the Worker to the audio worklet: give what you have and end. */

@@ -64,8 +64,8 @@ export type Flavour = 'simd128' | 'relaxed-simd';
 export interface EngineInfo {
   /** The engine's version, as semantic versioning has it. */
   version: string;
-  /** The build that runs here. */
-  flavour: Flavour;
+  /** The build that runs here; `none` where a server transcribes. */
+  flavour: Flavour | 'none';
   /** Bytes of WebAssembly memory once the model was loaded. */
   memoryBytes: number;
   /** Where the model is kept: for the next visit, or (`memory`) until the page is left. */
@@ -344,10 +344,12 @@ export interface Notice {
 export type NoticeCode =
   /** The model cannot be kept, and is downloaded again at the next visit. */
   | 'memory-store'
-  /** The download began anew: the file has changed, or was not what it should be. */
-  | 'download-restarted'
   /** The browser had deleted the stored model; it is downloaded again. */
   | 'evicted'
+  /** The stored model was damaged; it is downloaded again. */
+  | 'corrupt'
+  /** The download was cut and is tried again. */
+  | 'retrying'
   /** This device cannot, and the server of `LoadOptions.fallback` transcribes: what is said leaves the browser. */
   | 'server'
   /** The microphone gives silence: muted by the system, a key or another program. */
@@ -376,16 +378,16 @@ export type NoticeCode =
 export interface StoredModel {
   /** SHA-256 of the whole file, in hexadecimal. */
   sha256: string;
-  /** Bytes that are here. */
+  /** The name it was loaded by. */
+  name: string;
+  /** Where it came from. */
+  url: string;
+  /** Of the whole file. */
   bytes: number;
+  /** Less than `bytes` where a download was cut. */
+  storedBytes: number;
   /** Whether it is whole and was verified. */
   complete: boolean;
-  /** The catalog's or the source's name, where known. */
-  name?: string;
-  /** For people. */
-  title?: string;
-  /** Where it came from. */
-  url?: string;
 }
 
 /** What the store takes and may take. */

@@ -1,6 +1,6 @@
 /** Where everything is that the tests need. What is missing is told, and the test skipped; in CI, it fails. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,6 +15,9 @@ export const DIST = join(PACKAGE, 'dist');
 
 /** Build results, as cargo decides it. */
 export const TARGET = resolve(ROOT, process.env['CARGO_TARGET_DIR'] ?? 'target');
+
+/** What `npm install` takes: `cargo xtask pack` makes it. */
+export const TARBALL = join(TARGET, `auricle-${version()}.tgz`);
 
 /** Models and samples, as `auricle` keeps them. */
 export const HOME = resolve(ROOT, process.env['AURICLE_HOME'] ?? join(TARGET, 'auricle-home'));
@@ -52,6 +55,11 @@ function program(variable, names) {
   return process.env[variable] ?? onPath;
 }
 
+/** The package's version. */
+function version() {
+  return JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')).version;
+}
+
 /** Chromium's program. */
 export const CHROMIUM = program('CHROMIUM', ['chromium', 'chromium-browser', 'google-chrome']);
 
@@ -61,7 +69,8 @@ export const FIREFOX = program('FIREFOX', ['firefox', 'firefox-esr']);
 /** What a test can need: whether it is there, and how to get it. */
 const NEEDS = {
   package: () => existsSync(join(DIST, 'index.js')) || 'there is no host-browser/dist: `cargo xtask browser` makes it',
-  model: () => existsSync(MODEL) || `there is no ${MODEL}: \`cargo xtask browser\` gets it`,
+  tarball: () => existsSync(TARBALL) || `there is no ${TARBALL}: \`cargo xtask pack\` makes it`,
+  model: () => existsSync(MODEL) || `there is no ${MODEL}: \`cargo xtask demo\` gets it`,
   chromium: () => CHROMIUM !== undefined || 'there is no Chromium on the PATH, and the variable CHROMIUM names none',
   firefox: () => FIREFOX !== undefined || 'there is no Firefox on the PATH, and the variable FIREFOX names none',
 };
