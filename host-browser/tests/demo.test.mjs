@@ -160,6 +160,8 @@ test('the badge appears once all is kept, and then the page works without a netw
   await badge(page);
   await page.getByText('nothing leaves this browser').click();
   assert.match((await page.locator('#badge-checks').textContent()) ?? '', /29\.5 MB.*SHA-256.*files.*policy/);
+  await page.keyboard.press('Escape');
+  assert.equal(await page.locator('#badge-checks').isVisible(), false);
   await page.getByRole('button', { name: 'Try a sample', exact: true }).click();
   await status(page, /^Done/);
   assert.deepEqual(await lines(page), [JFK]);
