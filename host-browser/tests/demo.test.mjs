@@ -84,7 +84,7 @@ test('a visitor starts, speaks, sees the words come, stops, and saves subtitles'
   assert.match((await page.locator('#figure-factor').textContent()) ?? '', /^0\.\d\d$/);
 
   const shown = await lines(page);
-  assert.match(plain(shown.join(' ')), /ask not what your country can do for you/);
+  assert.match(plain(shown.join(' ')), /what your country can do for you ask what you can do for your country/);
   const srt = await saved(page, () => page.getByRole('button', { name: 'SRT' }).click());
   assert.match(srt.name, /^auricle-\d{4}-\d\d-\d\d-\d{4}\.srt$/);
   const cues = srt.text.trimEnd().split('\n\n').map((cue) => cue.split('\n'));
@@ -160,6 +160,8 @@ test('the badge appears once all is kept, and then the page works without a netw
   await badge(page);
   await page.getByText('nothing leaves this browser').click();
   assert.match((await page.locator('#badge-checks').textContent()) ?? '', /29\.5 MB.*SHA-256.*files.*policy/);
+  await page.keyboard.press('Escape');
+  assert.equal(await page.locator('#badge-checks').isVisible(), false);
   await page.getByRole('button', { name: 'Try a sample', exact: true }).click();
   await status(page, /^Done/);
   assert.deepEqual(await lines(page), [JFK]);

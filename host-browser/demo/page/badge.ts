@@ -14,9 +14,21 @@ export interface Findings {
   persisted: boolean;
 }
 
+const badge = element('badge', HTMLDetailsElement);
+
+// What it opens lies over the page: it closes as such things do.
+addEventListener('pointerdown', ({ target }) => {
+  badge.open &&= target instanceof Node && badge.contains(target);
+});
+addEventListener('keydown', ({ key }) => {
+  if (key === 'Escape' && badge.open) {
+    badge.open = false;
+    badge.querySelector('summary')?.focus();
+  }
+});
+
 /** Shows the badge if all of it holds, and hides it otherwise. */
 export function showBadge({ model, shell, persisted }: Findings): void {
-  const badge = element('badge', HTMLDetailsElement);
   const complete = shell !== undefined && shell.stored === shell.files;
   badge.hidden = model === undefined || !complete || !connectsOnlyHere();
   if (model === undefined || shell === undefined) {

@@ -20,6 +20,8 @@ import { clock, megabytes, milliseconds } from './units.js';
 const SILENT_MS = 5_000;
 const SILENT_PEAK = 0.004;
 
+const LICENCE = 'Free software, under MIT or Apache-2.0.';
+
 const LISTENING = 'Listening. At every pause, a line is finished.';
 
 type State = 'idle' | 'loading' | 'listening' | 'finishing' | 'transcribing';
@@ -157,6 +159,8 @@ class Page {
           onNotice: notices.showNotice,
         });
         this.#auricle = auricle;
+        const { version, flavour } = auricle.engine;
+        setText(element('about', HTMLElement), `Auricle ${version}, ${flavour} build. ${LICENCE}`);
         keep(() => void this.#updateBadge());
         await this.#updateBadge();
         return auricle;

@@ -73,7 +73,8 @@ export function show(key: string, role: 'status' | 'alert', title: string, messa
     notice.append(create('p', 'title', title));
   }
   notice.append(create('p', '', message));
-  const dismiss = create('button', 'small dismiss', 'Dismiss');
+  const dismiss = create('button', 'small dismiss', '×');
+  dismiss.setAttribute('aria-label', 'Dismiss');
   dismiss.type = 'button';
   dismiss.addEventListener('click', () => notice.remove());
   notice.append(dismiss);

@@ -11,6 +11,9 @@ export interface ShellReport {
   stored: number;
 }
 
+/** Whether the visitor has asked this tab for the new version. */
+let wished = false;
+
 /** Registers it. `changed` is called whenever `shellReport` may say something new. */
 export async function keepShell(changed: () => void): Promise<void> {
   const container = navigator.serviceWorker;
@@ -19,9 +22,11 @@ export async function keepShell(changed: () => void): Promise<void> {
   }
   let hadController = container.controller !== null;
   container.addEventListener('controllerchange', () => {
-    if (hadController) {
-      // Another version has taken over, as the visitor wished: its files belong together.
+    // Another version has taken over: here, as the visitor wished, or in another tab, and this one may be at work.
+    if (wished) {
       location.reload();
+    } else if (hadController) {
+      offer(() => location.reload());
     }
     hadController = true;
     changed();
@@ -55,9 +60,14 @@ export function shellReport(): Promise<ShellReport | undefined> {
 
 function offerUpdate({ waiting, active }: ServiceWorkerRegistration): void {
   if (waiting !== null && active !== null) {
-    notices.show('update', 'status', 'There is a new version of this page', 'What is on it now is lost by reloading.', {
-      label: 'Reload',
-      run: () => waiting.postMessage('skip-waiting'),
+    offer(() => {
+      wished = true;
+      waiting.postMessage('skip-waiting');
     });
   }
+}
+
+function offer(reload: () => void): void {
+  const action = { label: 'Reload', run: reload };
+  notices.show('update', 'status', 'There is a new version of this page', 'What is on it now is lost by reloading.', action);
 }

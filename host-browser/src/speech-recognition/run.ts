@@ -103,6 +103,8 @@ export class Run {
 
   async #recognize(): Promise<void> {
     const { hasPhrases, lang, track, processLocally, interimResults } = this.#settings;
+    // Ended at once: nothing is loaded for it.
+    this.#cancellation.signal.throwIfAborted();
     if (hasPhrases) throw new Failure('phrases-not-supported', 'The model takes no phrases: leave `phrases` empty.');
     // Before anything is downloaded, where it can be known.
     languageOf(lang, languages());
