@@ -140,7 +140,7 @@ describe('faults', { skip: unless('package', 'chromium') }, () => {
   const REFUSED = [
     ['a page by its type', 'not-a-model', { headers: { 'content-type': 'text/html; charset=utf-8' } }],
     ['a page by its content', 'not-a-model', { body: Buffer.from('\n<!DOCTYPE html><title>Log in</title>'), chunked: true }],
-    ['a Git LFS pointer', 'not-a-model', { body: Buffer.from('version https://git-lfs.github.com/spec/v1\n'), chunked: true }],
+    ['a Git LFS pointer', 'not-a-model', { body: Buffer.from('version https://git-lfs.github.com/spec/v1'), chunked: true }],
     ['a file of another length', 'wrong-size', { body: FILE.subarray(1) }],
     ['a file that ends early without saying so', 'wrong-size', { body: FILE.subarray(0, 300_000), chunked: true }],
     ['a file that goes on', 'wrong-size', { body: Buffer.concat([FILE, FILE]), chunked: true }],
