@@ -73,6 +73,7 @@ impl<'a> Obtaining<'a> {
             return self.download().await;
         }
         let _exclusive = self.lock(Mode::Exclusive).await?;
+        let _ = self.shared.backend.delete(&self.wanted.sha256).await;
         self.download().await
     }
 
@@ -182,7 +183,8 @@ impl<'a> Obtaining<'a> {
         let found = self.shared.tolerate(place.find(&self.wanted.sha256).await)?.flatten();
         let fits = |found: &Found| {
             let (record, bytes) = (&found.record, found.stored_bytes);
-            record.bytes == self.wanted.bytes && (1..=record.bytes).contains(&bytes)
+            // One that was whole once and is shorter now is damaged.
+            !record.verified && record.bytes == self.wanted.bytes && (1..=record.bytes).contains(&bytes)
         };
         let Some(found) = found.filter(fits) else {
             return Ok(Validators::default());
