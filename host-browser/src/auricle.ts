@@ -9,7 +9,7 @@ import { refusalHere } from './fallback.js';
 import { ServerWorker } from './fallback/server-worker.js';
 import { listen, type Listening } from './listening.js';
 import type { Loaded, RecordedAudio, ResolvedSource } from './protocol.js';
-import { sessionSettings } from './settings.js';
+import { check, sessionSettings } from './settings.js';
 import type {
   AudioInput,
   EngineInfo,
@@ -23,6 +23,9 @@ import type {
   TranscribeOptions,
   TranscriptEvent,
 } from './types.js';
+
+const STORES: readonly string[] = ['auto', 'opfs', 'cache', 'memory'] satisfies LoadOptions['store'][];
+const FLAVOURS: readonly string[] = ['auto', 'simd128', 'relaxed-simd'] satisfies LoadOptions['flavour'][];
 
 /** A loaded model, in a Worker of its own. */
 export class Auricle {
@@ -69,6 +72,8 @@ export class Auricle {
 
   static async #load(options: LoadOptions, worker?: AnyWorker): Promise<Auricle> {
     const { store = 'auto', flavour = 'auto', signal } = options;
+    check(STORES.includes(store), 'store', `is one of ${STORES.join(', ')}`);
+    check(FLAVOURS.includes(flavour), 'flavour', `is one of ${FLAVOURS.join(', ')}`);
     const source = resolved(options);
     const listener = {
       onMetrics: (record: MetricsRecord) => {
@@ -176,11 +181,8 @@ function folder(url: string | URL, base: string): URL {
 }
 
 function checked(source: ModelSource): ModelSource {
-  const isRight = /^[0-9a-f]{64}$/i.test(source.sha256) && Number.isSafeInteger(source.bytes) && source.bytes > 0;
-  if (!isRight) {
-    const message = 'A model of your own needs its SHA-256 in 64 hexadecimal digits and its length in bytes: give both.';
-    throw new EngineError('invalid-option', message, { option: 'model' });
-  }
+  check(/^[0-9a-f]{64}$/i.test(source.sha256), 'model.sha256', 'is the SHA-256 of the file, in 64 hexadecimal digits');
+  check(Number.isSafeInteger(source.bytes) && source.bytes > 0, 'model.bytes', 'is the length of the file in bytes');
   return source;
 }
 

@@ -20,6 +20,8 @@ export interface RequestOptions {
   onEvent?: ((event: PostedEvent) => void) | undefined;
   /** A live session is open. */
   onOpened?: () => void;
+  /** A live session takes no more audio. */
+  onAudioEnded?: () => void;
 }
 
 interface Pending {
@@ -142,6 +144,9 @@ export class Connection {
         return;
       case 'opened':
         pending?.options.onOpened?.();
+        return;
+      case 'audio-ended':
+        pending?.options.onAudioEnded?.();
         return;
       case 'event':
         pending?.options.onEvent?.(message.event);

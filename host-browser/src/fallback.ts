@@ -1,5 +1,6 @@
 /** Whether this device transcribes, or the server that the page named for when it cannot. */
 
+import { unlessAborted } from './abort.js';
 import { calibrate } from './capabilities.js';
 import { CapabilityError } from './errors.js';
 import { refusal, reportOfPage } from './refusal.js';
@@ -25,14 +26,4 @@ export async function refusalHere({ calibration, fallback, signal }: LoadOptions
     // Anything else, such as files that are missing, `load` meets too.
     return error instanceof CapabilityError ? error : undefined;
   }
-}
-
-function unlessAborted<Value>(awaited: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
-  if (!signal) return awaited;
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    awaited.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

@@ -1,5 +1,6 @@
 /** Listening to a microphone or a track. */
 
+import { unlessAborted } from './abort.js';
 import { Capture } from './audio/capture.js';
 import { openMicrophone, trackOf } from './audio/microphone.js';
 import { callPage, type Connection } from './connection.js';
@@ -178,12 +179,17 @@ export async function listen(
   const isOpen = new Promise<void>((resolve) => {
     opened = resolve;
   });
-  const { id, answer } = connection.request<Transcript>(
-    { kind: 'listen', settings },
-    { signal, onEvent: (event) => take(eventOf(event)), onOpened: () => opened() },
-  );
   // Whatever ends it, nothing is left open.
   const stopCapture = (): void => capture?.close();
+  const { id, answer } = connection.request<Transcript>(
+    { kind: 'listen', settings },
+    {
+      signal,
+      onEvent: (event) => take(eventOf(event)),
+      onOpened: () => opened(),
+      onAudioEnded: stopCapture,
+    },
+  );
   const finished = answer.then(
     (transcript) => {
       stopCapture();
@@ -203,7 +209,7 @@ export async function listen(
   const finish = (): void => connection.tell({ kind: 'finish', id });
   try {
     await Promise.race([isOpen, finished]);
-    capture = await Capture.start(track, given === undefined, {
+    const starting = Capture.start(track, given === undefined, {
       onPort: (port, sampleRateHz) => connection.tell({ kind: 'audio-port', id, port, sampleRateHz }, [port]),
       onNotice: (notice) => take({ type: 'notice', notice }),
       onResumed: () => connection.tell({ kind: 'resumed', id }),
@@ -214,7 +220,8 @@ export async function listen(
         finish();
       },
     });
-    signal?.throwIfAborted();
+    starting.then((started) => signal?.aborted && started.close()).catch(() => {});
+    capture = await unlessAborted(starting, signal);
   } catch (error) {
     connection.cancel(id, error);
     stopCapture();

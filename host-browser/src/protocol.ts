@@ -71,6 +71,8 @@ export type ToWorker =
 export type FromWorker =
   /** A `listen` request has its session; what follows are its events. */
   | { kind: 'opened'; id: number }
+  /** A live session takes no more audio: the device need not be kept. */
+  | { kind: 'audio-ended'; id: number }
   | { kind: 'done'; id: number; value: unknown }
   | { kind: 'failed'; id: number; error: ErrorRecord }
   | { kind: 'load-progress'; id: number; progress: LoadProgress }

@@ -1,4 +1,4 @@
-/** Options of a session as the Worker takes them. Whatever the page gives that is none is told with the option's name. */
+/** Options as they may be. Whatever the page gives that is none is told with the option's name. */
 
 import { EngineError } from './errors.js';
 import type { SessionSettings } from './protocol.js';
@@ -11,7 +11,7 @@ const LENGTHS = ['minimumSilenceMs', 'minimumSpeechMs', 'longestSegmentMs'] as c
 /** The longest length that the engine's numbers hold: over three days. */
 const LONGEST_MS = 2 ** 28 - 1;
 
-/** Fails with `EngineError` `invalid-option`. */
+/** Options of a session as the Worker takes them. Fails with `EngineError` `invalid-option`. */
 export function sessionSettings(options: SessionOptions, partials: Partials): SessionSettings {
   const { wordTimes = false, language, endpointing = {} } = options;
   const wanted = options.partials ?? partials;
@@ -43,7 +43,8 @@ function checkedEndpointing(endpointing: Partial<Endpointing>): Partial<Endpoint
   return checked;
 }
 
-function check(isRight: boolean, option: string, rule: string): void {
+/** Fails with `EngineError` `invalid-option` where an option is not right. */
+export function check(isRight: boolean, option: string, rule: string): void {
   if (!isRight) {
     throw new EngineError('invalid-option', `${option} ${rule}: correct it, or leave it out.`, { option });
   }

@@ -299,7 +299,8 @@ export interface Transcript {
 
 /**
  * What happens while audio is transcribed. For one segment: `speechstart`, any number of `partial`, one `final`,
- * `speechend`. `level`, `notice` and `error` come at any time; `end` is the last.
+ * `speechend`. `level`, `notice` and `error` come at any time. `end` is the last, unless the engine failed, which is an
+ * `error`, or it was cancelled, of which there is no event.
  */
 export type TranscriptEvent =
   /** Speech begins here. */

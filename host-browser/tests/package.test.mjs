@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -17,7 +17,7 @@ import webpack from 'webpack';
 import { serve, STRICT_CSP } from '../scripts/server.mjs';
 import { goldenHash, hash } from './support/bits.mjs';
 import { complaints, launch } from './support/chromium.mjs';
-import { MODELS, ROOT, TARBALL, unless } from './support/place.mjs';
+import { MODELS, PACKAGE, ROOT, TARBALL, testdata, unless } from './support/place.mjs';
 
 const skip = unless('tarball', 'model', 'chromium');
 
@@ -36,6 +36,23 @@ async function transcribe() {
 }
 globalThis.entries = [speechRecognition, store, capabilities].map((entry) => Object.keys(entry).length);
 globalThis.segments = transcribe();
+`;
+
+/** The same with types: what is written here must hold. */
+const TYPED_SCRIPT = `
+import { Auricle, AuricleError, toSrt, type TranscriptEvent } from 'auricle';
+import { SpeechRecognition } from 'auricle/speech-recognition';
+import { listModels } from 'auricle/store';
+import { report } from 'auricle/capabilities';
+
+const auricle = await Auricle.load({ model: 'moonshine-tiny-en', signal: AbortSignal.timeout(1000) });
+const onEvent = (event: TranscriptEvent) => (event.type === 'final' ? event.segment.words : []);
+const srt: string = toSrt(await auricle.transcribe(new Blob(), { onEvent }));
+const bytes: number[] = (await listModels()).map((model) => model.bytes);
+const simd: boolean = (await report()).simd;
+// @ts-expect-error there is no such model
+await Auricle.load({ model: 'whisper' });
+console.log(srt, bytes, simd, new SpeechRecognition().continuous, AuricleError);
 `;
 
 /** @param {string} script */
@@ -125,6 +142,28 @@ test('a project that webpack builds transcribes', { skip }, async (t) => {
   await transcribes(`${site.origin}/`);
 });
 
+test('the example of README.md writes what the microphone hears', { skip }, async (t) => {
+  const readme = await readFile(join(PACKAGE, 'README.md'), 'utf8');
+  const [html, javascript] = ['html', 'js'].map((language) => readme.split(`\`\`\`${language}\n`)[1].split('```')[0]);
+  assert.ok(javascript.split('\n').filter((line) => line !== '').length <= 10, 'ten lines');
+  const root = join(project, 'example');
+  await mkdir(root);
+  await writeFile(join(root, 'example.js'), javascript);
+  await writeFile(join(root, 'index.html'), page(`${html}<script type="module" src="./example.js"></script>`));
+  const outDir = join(root, 'built');
+  await build({ root, configFile: false, logLevel: 'warn', build: { outDir } });
+  const site = await serve({ '/': outDir, ...BESIDE });
+  t.after(() => site.close());
+  const hearing = await launch({ microphone: testdata('jfk.wav') });
+  t.after(() => hearing.close());
+  const tab = await hearing.newPage();
+  const said = complaints(tab);
+  await tab.goto(`${site.origin}/`);
+  await tab.click('#start');
+  await tab.getByText('your country can do for you').waitFor();
+  assert.deepEqual(said, []);
+});
+
 test('a plain page with a module transcribes, in a folder of its site', { skip }, async (t) => {
   const plain = join(project, 'plain');
   await cp(join(project, 'node_modules/auricle/dist'), join(plain, 'auricle'), { recursive: true });
@@ -134,6 +173,16 @@ test('a plain page with a module transcribes, in a folder of its site', { skip }
   t.after(() => site.close());
   await transcribes(`${site.origin}/app/`);
 });
+
+for (const module of ['nodenext', 'preserve']) {
+  test(`the package's types are whole, for a strict project with module ${module}`, { skip }, async () => {
+    await writeFile(join(project, 'main.ts'), TYPED_SCRIPT);
+    const flags = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,dom,dom.iterable', '--types', '', '--skipLibCheck', 'false'];
+    const tsc = [join(PACKAGE, 'node_modules/typescript/bin/tsc'), ...flags, '--module', module, 'main.ts'];
+    const { stdout } = await promisify(execFile)(process.execPath, tsc, { cwd: project }).catch((error) => error);
+    assert.equal(stdout, '');
+  });
+}
 
 test('the tarball has what it should and nothing else', { skip }, async () => {
   const installed = join(project, 'node_modules/auricle');

@@ -13,7 +13,7 @@ use crate::{cargo, check, target_dir};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The crate.
-const PACKAGE: &str = "auricle-browser-shim";
+pub(crate) const PACKAGE: &str = "auricle-browser-shim";
 
 /// The profile it is built with.
 const PROFILE: &str = "shim";

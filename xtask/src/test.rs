@@ -12,7 +12,8 @@ const QUANTIZATIONS: [&str; 3] = ["q8", "f16", "f32"];
 
 /// Tested one by one: together they would be resolved with other features of shared dependencies than `cargo xtask run`
 /// builds, and wasmtime would be compiled twice.
-const PACKAGES: [&str; 4] = ["xtask", "auricle-component", "auricle", bench::PACKAGE];
+const PACKAGES: [&str; 6] =
+    ["xtask", "auricle-component", "auricle-conditioning", shim::PACKAGE, "auricle", bench::PACKAGE];
 
 /// Sets up, checks and tests.
 pub(crate) fn test() -> Result<()> {

@@ -53,7 +53,7 @@ function isAudioBuffer(input: AudioInput): input is AudioBuffer {
 }
 
 function isPcm(input: AudioInput): input is PcmAudio {
-  return typeof input === 'object' && 'samples' in input && input.samples instanceof Float32Array;
+  return typeof input === 'object' && input !== null && 'samples' in input && input.samples instanceof Float32Array;
 }
 
 /** `RIFF….WAVE`, or its forms for large files. */

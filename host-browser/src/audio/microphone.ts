@@ -1,5 +1,6 @@
 /** A microphone's track, or a typed error that says why there is none. */
 
+import { unlessAborted } from '../abort.js';
 import { MicrophoneError } from '../errors.js';
 import type { ListenOptions } from '../types.js';
 
@@ -21,19 +22,19 @@ export async function openMicrophone(options: ListenOptions, signal: AbortSignal
     throw new MicrophoneError('insecure-context', message);
   }
   const audio = { ...CONSTRAINTS, ...(deviceId === undefined ? {} : { deviceId: { exact: deviceId } }), ...constraints };
+  const asked = devices.getUserMedia({ audio });
   let stream: MediaStream;
   try {
-    stream = await devices.getUserMedia({ audio });
+    stream = await unlessAborted(asked, signal);
   } catch (error) {
-    signal?.throwIfAborted();
+    if (signal?.aborted) {
+      // The user may still be thinking about it: what they give then is not wanted any more.
+      asked.then((late) => late.getTracks().forEach((track) => track.stop())).catch(() => {});
+      throw signal.reason;
+    }
     throw microphoneError(error);
   }
-  const [track, ...others] = stream.getTracks();
-  others.forEach((other) => other.stop());
-  if (signal?.aborted) {
-    track?.stop();
-    throw signal.reason;
-  }
+  const [track] = stream.getAudioTracks();
   if (track === undefined) {
     throw new MicrophoneError('not-found', 'The browser gave no audio: connect a microphone.');
   }

@@ -166,9 +166,10 @@ class Filler {
   #instance: Instance | undefined;
   #totalBytes = 0;
   #waiting: Uint8Array[] = [];
-  /** What the engine said to a chunk: the download is stopped with it. */
+  /** What the engine said to a chunk, or why there is none. */
   #failure: unknown;
-  #stop = new AbortController();
+  /** Without an engine, nothing needs to be downloaded. */
+  #noEngine = new AbortController();
   #lastByteAt = 0;
 
   constructor(
@@ -179,9 +180,13 @@ class Filler {
     instance.then(
       (instance) => {
         this.#instance = instance;
+        // What it fails with is told to the next chunk, or at the end.
         this.#attempt(() => this.#flush());
       },
-      (error) => this.#fail(error),
+      (error) => {
+        this.#failure = error;
+        this.#noEngine.abort();
+      },
     );
   }
 
@@ -192,10 +197,18 @@ class Filler {
   ): Promise<{ obtained: Obtained; downloadMs: number; verifyMs: number }> {
     const began = performance.now();
     const sink = {
-      begin: (totalBytes: number) => this.#attempt(() => this.#begin(totalBytes)),
-      write: (chunk: Uint8Array) => this.#attempt(() => this.#write(chunk)),
+      begin: (totalBytes: number) => this.#begin(totalBytes),
+      write: (chunk: Uint8Array) => {
+        this.#lastByteAt = performance.now();
+        this.#waiting.push(chunk);
+        this.#attempt(() => this.#flush());
+        if (this.#failure !== undefined) {
+          // The store knows whether the file is to blame, and gives another one if so.
+          throw this.#failure;
+        }
+      },
     };
-    const either = AbortSignal.any([signal, this.#stop.signal]);
+    const either = AbortSignal.any([signal, this.#noEngine.signal]);
     try {
       const obtained = await store.obtain(this.source, sink, {
         ...options,
@@ -207,16 +220,16 @@ class Filler {
       return { obtained, downloadMs: this.#lastByteAt - began, verifyMs: done - this.#lastByteAt };
     } catch (error) {
       signal.throwIfAborted();
-      throw this.#failure ?? error;
+      throw this.#noEngine.signal.aborted ? this.#failure : error;
     }
   }
 
   /** The loader that has taken the whole file. */
   finish(): EngineLoader {
+    this.#attempt(() => this.#flush());
     if (this.#failure !== undefined) {
       throw this.#failure;
     }
-    this.#flush();
     if (this.#loader === undefined) {
       throw new DownloadError('wrong-size', 'The model file is empty. Load it again.');
     }
@@ -226,16 +239,14 @@ class Filler {
   #begin(totalBytes: number): void {
     this.#totalBytes = totalBytes;
     this.#waiting = [];
-    if (this.#loader !== undefined) {
-      dispose(this.#loader);
-      this.#loader = undefined;
+    if (!this.#noEngine.signal.aborted) {
+      this.#failure = undefined;
     }
-  }
-
-  #write(chunk: Uint8Array): void {
-    this.#lastByteAt = performance.now();
-    this.#waiting.push(chunk);
-    this.#flush();
+    const loader = this.#loader;
+    this.#loader = undefined;
+    if (loader !== undefined) {
+      this.#attempt(() => call(() => dispose(loader)));
+    }
   }
 
   #flush(): void {
@@ -257,14 +268,9 @@ class Filler {
       try {
         work();
       } catch (error) {
-        this.#fail(error);
+        this.#failure = error instanceof Trap ? trappedError(error) : error;
       }
     }
-  }
-
-  #fail(error: unknown): void {
-    this.#failure ??= error instanceof Trap ? trappedError(error) : error;
-    this.#stop.abort(this.#failure);
   }
 }
 

@@ -15,6 +15,8 @@ export interface LiveInputListener {
   /** There are new samples. */
   onAudio(): void;
   onLevel(level: { peak: number; rms: number }): void;
+  /** No more audio is taken. */
+  onEnded(): void;
   /** The audio cannot be used, or there is no room for it; what was heard stands. */
   onError(error: unknown): void;
 }
@@ -46,6 +48,7 @@ export class LiveInput {
     await this.#before.catch(() => {});
     await this.#source?.end();
     this.stream.finish();
+    this.listener.onEnded();
     this.listener.onAudio();
   }
 

@@ -163,10 +163,12 @@ async function listen(id: number, request: RequestOf<'listen'>, signal: AbortSig
   const input = new LiveInput(stream, {
     onAudio: () => scheduler?.wake(),
     onLevel: ({ peak, rms }) => postEvent(id, { type: 'level', peak, rms }),
+    onEnded: () => post({ kind: 'audio-ended', id }),
     onError: (error) => {
       postEvent(id, { type: 'error', error: recordOf(error) });
       // What was heard until now is still transcribed.
       stream.finish();
+      post({ kind: 'audio-ended', id });
       scheduler?.wake();
     },
   });
