@@ -269,7 +269,7 @@ test('pictures of the page are taken while somebody speaks', { skip: noPictures 
   /** @param {string} name */
   const picture = async (name) => {
     await page.mouse.move(0, 0);
-    await page.locator('#live-unsettled').filter({ hasText: /\w+ \w+/ }).waitFor();
+    await page.locator('#live-unsettled').filter({ hasText: /\w+ \w+ \w+ \w+/ }).waitFor();
     await page.screenshot({ path: join(/** @type {string} */ (folder), `${name}.png`) });
   };
   await picture('desktop');

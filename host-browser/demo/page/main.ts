@@ -267,7 +267,7 @@ class Page {
     const kept = await keptOf(model);
     this.#models.show(kept);
     if (kept.state !== 'stored') {
-      status.sayIf(this.#state === 'idle', `Ready. The first start downloads the model: ${megabytes(model.bytes)}, once.`);
+      status.sayIf(this.#state === 'idle', `Ready. The first start downloads ${megabytes(model.bytes)}, once.`);
       return;
     }
     try {

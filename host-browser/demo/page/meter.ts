@@ -4,6 +4,8 @@ const BAR_PX = 3;
 const STEP_PX = 5;
 /** What is shown as nothing, in decibels below full scale. */
 const FLOOR_DB = -54;
+/** Decibels alone make all speech look alike. */
+const CONTRAST = 1.8;
 
 export class Meter {
   readonly #canvas: HTMLCanvasElement;
@@ -24,8 +26,8 @@ export class Meter {
   /** Takes the peak since the last one, from 0 to 1. */
   push(peak: number): void {
     this.#active = true;
-    const level = 1 - (20 * Math.log10(Math.max(peak, 1e-6))) / FLOOR_DB;
-    this.#heights.push(Math.min(1, Math.max(0, level)));
+    const level = Math.max(0, 1 - (20 * Math.log10(Math.max(peak, 1e-6))) / FLOOR_DB);
+    this.#heights.push(Math.min(1, level ** CONTRAST));
     this.#heights.splice(0, this.#heights.length - Math.ceil(this.#canvas.clientWidth / STEP_PX));
     this.#draw();
   }

@@ -26,7 +26,7 @@ export class MicrophonePicker {
   async refresh(): Promise<void> {
     const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
     const chosen = this.#select.value;
-    const options = [create('option', '', 'Default microphone')];
+    const options = [create('option', '', 'Default')];
     for (const { kind, deviceId, label } of devices) {
       // Chromium lists the default a second time, as `default`; without permission, ids are empty.
       if (kind === 'audioinput' && deviceId !== '' && deviceId !== 'default' && deviceId !== 'communications') {

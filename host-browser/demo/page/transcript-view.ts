@@ -21,6 +21,16 @@ export class TranscriptView {
   readonly #latency = element('figure-latency', HTMLElement);
   readonly #factor = element('figure-factor', HTMLElement);
   #take: Take | undefined;
+  /** Whether the end of the transcript is in sight, and is to stay so. */
+  #follows = true;
+
+  constructor() {
+    this.#scroller.addEventListener('scroll', () => {
+      const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+      this.#follows = scrollHeight - clientHeight - scrollTop < NEAR_PX;
+    });
+    new ResizeObserver(() => this.#follow()).observe(this.#scroller);
+  }
 
   /** Shows another take, from the beginning. */
   show(take: Take): void {
@@ -29,8 +39,14 @@ export class TranscriptView {
     this.#log.setAttribute('aria-live', 'off');
     this.#lines.replaceChildren(...take.lines.map(row));
     this.#log.setAttribute('aria-live', 'polite');
+    this.#follows = true;
     this.update();
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  #follow(): void {
+    if (this.#follows) {
+      this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    }
   }
 
   /** Shows what has changed in the take. */
@@ -39,8 +55,6 @@ export class TranscriptView {
     if (take === undefined) {
       return;
     }
-    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
-    const follows = scrollHeight - clientHeight - scrollTop < NEAR_PX;
     for (const line of take.lines.slice(this.#lines.childElementCount)) {
       this.#lines.append(row(line));
     }
@@ -49,9 +63,7 @@ export class TranscriptView {
     setText(this.#duration, take.durationS > 0 ? clock(take.durationS) : '–');
     setText(this.#latency, take.latencyMs === undefined ? '–' : milliseconds(take.latencyMs));
     setText(this.#factor, take.realTimeFactor?.toFixed(2) ?? '–');
-    if (follows) {
-      this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    }
+    this.#follow();
   }
 
   #showLive(segment: Segment | undefined): void {
