@@ -71,18 +71,22 @@ impl Shared {
     /// Reads a stored file and tells whether it is whole and has this digest.
     async fn verify(&self, sha256: &str) -> Result<bool, Failure> {
         for place in [&self.backend, &Backend::Memory(Memory)] {
-            let Some(found) = place.find(sha256).await?.filter(Found::is_whole) else {
-                continue;
-            };
-            let mut hasher = Hasher::default();
-            let mut reader = place.read(&found).await?;
-            while let Some(bytes) = reader.next().await? {
-                hasher.update(&bytes);
+            if let Some(found) = place.find(sha256).await?.filter(Found::is_whole) {
+                return verify(place, &found).await;
             }
-            return Ok(hasher.digest() == sha256);
         }
         Ok(false)
     }
+}
+
+/// Reads a stored file and tells whether it is right.
+async fn verify(place: &Backend, found: &Found) -> Result<bool, Failure> {
+    let mut hasher = Hasher::default();
+    let mut reader = place.read(found).await?;
+    while let Some(bytes) = reader.next().await? {
+        hasher.update(&bytes);
+    }
+    Ok(hasher.digest() == found.record.sha256)
 }
 
 #[wasm_bindgen]

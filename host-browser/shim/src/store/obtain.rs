@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use wasm_bindgen::prelude::JsValue;
 
-use super::Shared;
 use super::backend::{Backend, Failure, Found, Memory};
 use super::download::{Download, record};
 use super::feed::Feed;
@@ -15,8 +14,12 @@ use super::policy::Validators;
 use super::progress::Progress;
 use super::tabs::{Channel, Lock, Mode};
 use super::types::Sink;
+use super::{Shared, verify};
 use crate::cancel::Cancel;
 use crate::js;
+
+/// How often to look for the file again, where it is whole whenever the lock is held and cannot be read when others may.
+const ROUNDS: usize = 3;
 
 /// How the file was obtained.
 pub(crate) struct Obtained {
@@ -49,32 +52,29 @@ impl<'a> Obtaining<'a> {
     ///
     /// Fails with the signal's reason, and with what the sink threw at a file that is right.
     pub(crate) async fn run(mut self) -> Result<Obtained, JsValue> {
-        // The whole file is there, and is not right, or cannot be read.
-        let mut suspect = false;
-        loop {
-            if !suspect {
-                let _lock = self.lock(Mode::Shared).await?;
-                if let Some((place, found)) = self.find_whole().await? {
-                    if self.read_whole(&place, &found).await? {
-                        return self.found_whole(place.kind());
-                    }
-                    suspect = true;
-                }
-            }
-            let _lock = self.lock(Mode::Exclusive).await?;
+        for _ in 0..ROUNDS {
+            let shared = self.lock(Mode::Shared).await?;
+            let mut suspect = false;
             if let Some((place, found)) = self.find_whole().await? {
-                // Another tab has just downloaded it: it is read beside the others.
-                if !suspect {
-                    continue;
-                }
-                // It may have been put right meanwhile.
                 if self.read_whole(&place, &found).await? {
                     return self.found_whole(place.kind());
+                }
+                suspect = true;
+            }
+            drop(shared);
+            let _exclusive = self.lock(Mode::Exclusive).await?;
+            if let Some((place, found)) = self.find_whole().await? {
+                // Another tab has just downloaded it, or put it right: it is read beside the others.
+                if !suspect || verify(&place, &found).await.unwrap_or(false) {
+                    continue;
                 }
                 let _ = place.delete(&self.wanted.sha256).await;
             }
             return self.download().await;
         }
+        let _exclusive = self.lock(Mode::Exclusive).await?;
+        let _ = self.shared.backend.delete(&self.wanted.sha256).await;
+        self.download().await
     }
 
     fn found_whole(self, kind: &'static str) -> Result<Obtained, JsValue> {
@@ -183,7 +183,8 @@ impl<'a> Obtaining<'a> {
         let found = self.shared.tolerate(place.find(&self.wanted.sha256).await)?.flatten();
         let fits = |found: &Found| {
             let (record, bytes) = (&found.record, found.stored_bytes);
-            record.bytes == self.wanted.bytes && (1..=record.bytes).contains(&bytes)
+            // One that was whole once and is shorter now is damaged.
+            !record.verified && record.bytes == self.wanted.bytes && (1..=record.bytes).contains(&bytes)
         };
         let Some(found) = found.filter(fits) else {
             return Ok(Validators::default());
