@@ -80,7 +80,7 @@ test('a visitor starts, speaks, sees the words come, stops, and saves subtitles'
   const seen = await page.evaluate(() => /** @type {any} */ (globalThis).seen);
   assert.ok(seen.unsettled >= 3, `${seen.unsettled} changes of the live line`);
   assert.ok(seen.shift < 0.01, `the layout shifted by ${seen.shift}`);
-  assert.match(latencies.at(-1) ?? '', /^\d+ ms$/);
+  assert.match(latencies.at(-1) ?? '', /^[\d.]+ m?s$/);
   assert.match((await page.locator('#figure-factor').textContent()) ?? '', /^0\.\d\d$/);
 
   const shown = await lines(page);
