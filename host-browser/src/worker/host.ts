@@ -117,6 +117,11 @@ export class Host {
     return session;
   }
 
+  /** Whether this is a session of the present instance. */
+  has(session: EngineSession): boolean {
+    return this.#sessions.has(session);
+  }
+
   /** Lets go of a session. */
   release(session: EngineSession): void {
     if (this.#sessions.delete(session)) {
