@@ -239,8 +239,10 @@ class Filler {
     }
   }
 
-  /** The loader that has taken the whole file. */
-  finish(): EngineLoader {
+  /** The loader that has taken the whole file, of the instance that it was promised. */
+  finish(instance: Instance): EngineLoader {
+    // The file may have been there first.
+    this.#instance = instance;
     this.#attempt(() => this.#flush());
     if (this.#failure !== undefined) {
       throw this.#failure;
@@ -291,7 +293,7 @@ class Filler {
 
 async function finishLoading(instance: Instance, filler: Filler): Promise<Ready> {
   try {
-    const loader = filler.finish();
+    const loader = filler.finish(instance);
     const model = call(() => instance.loadModel(loader));
     return { instance, model };
   } catch (error) {
