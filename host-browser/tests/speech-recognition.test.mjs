@@ -142,7 +142,8 @@ describe('a page that uses the Web Speech API', { skip }, () => {
     assert.equal(results?.length, 1);
     assert.equal(results[0].isFinal, true);
     assert.equal(results[0].length, 1);
-    assert.match(results[0].transcript, /^And so/);
+    // The file begins to play before a busy computer listens.
+    assert.match(results[0].transcript, /fellow Americans|your country/i);
     assert.ok(results[0].confidence > 0.3 && results[0].confidence <= 1, String(results[0].confidence));
   });
 
