@@ -1,12 +1,12 @@
-/** Auricle's component, as jco transpiled it, in any JavaScript engine. */
+/** Auricle's component, as jco transpiled it for the browser's package, in any JavaScript engine. */
 
 /**
- * @typedef {typeof import('./build/simd128/auricle.js')} Transpiled
- * @typedef {import('./build/simd128/interfaces/auricle-speech-types.js').Segment} Segment
- * @typedef {import('./build/simd128/interfaces/auricle-speech-types.js').Guards} Guards
- * @typedef {import('./build/simd128/interfaces/auricle-speech-types.js').SessionOptions} SessionOptions
- * @typedef {import('./build/simd128/interfaces/auricle-speech-types.js').Metrics} Metrics
- * @typedef {import('./build/simd128/interfaces/auricle-speech-types.js').Stage} Stage
+ * @typedef {keyof typeof import('../../host-browser/dist/engine/modules.js').engine} Flavour
+ * @typedef {import('../../host-browser/dist/engine/interfaces/auricle-speech-types.js').Segment} Segment
+ * @typedef {import('../../host-browser/dist/engine/interfaces/auricle-speech-types.js').Guards} Guards
+ * @typedef {import('../../host-browser/dist/engine/interfaces/auricle-speech-types.js').SessionOptions} SessionOptions
+ * @typedef {import('../../host-browser/dist/engine/interfaces/auricle-speech-types.js').Metrics} Metrics
+ * @typedef {import('../../host-browser/dist/engine/interfaces/auricle-speech-types.js').Stage} Stage
  */
 
 /** How many steps each poll does; the native library does as many. */
@@ -35,22 +35,21 @@ const NS_PER_MS = 1e6;
 /**
  * Compiles a flavour of the component, gives it the model, and opens a session.
  *
- * @param {string} flavour
+ * @param {Flavour} flavour
  * @param {string} model
  * @param {string} stream
  * @param {import('./side.mjs').Read} read
  * @returns {Promise<import('./side.mjs').Side>}
  */
 export async function startAuricle(flavour, model, stream, read) {
-  const folder = new URL(`./build/${flavour}/`, import.meta.url);
   const bytes = await read(model);
 
   const start = performance.now();
-  /** @type {Transpiled} */
-  const { instantiate } = await import(new URL('auricle.js', folder).href);
+  const { instantiate } = await import('../../host-browser/dist/engine/auricle.js');
+  const { engine, small } = await import('../../host-browser/dist/engine/modules.js');
   const clock = { now: () => BigInt(Math.round(performance.now() * NS_PER_MS)) };
   const { recognition } = await instantiate(
-    async (name) => WebAssembly.compile(await read(new URL(name, folder))),
+    async (name) => WebAssembly.compile(small[name] ?? (await read(engine[flavour]))),
     // jco's types have the versioned name, its code reads the other one.
     /** @type {any} */ ({ 'wasi:clocks/monotonic-clock@0.2.0': clock, 'wasi:clocks/monotonic-clock': clock }),
   );

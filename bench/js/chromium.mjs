@@ -45,7 +45,12 @@ function share(file) {
   return path;
 }
 
-/** Serves this folder and what is shared. No headers that isolate the page: an ordinary server sends none. */
+/** Where the component is, as this folder's scripts name it from the root of the server. */
+const ENGINE = '/host-browser/dist/engine/';
+
+/**
+ * Serves this folder, the component and what is shared. No headers that isolate the page: an ordinary server sends none.
+ */
 const server = createServer(async (request, response) => {
   const path = new URL(request.url ?? '/', 'http://localhost').pathname;
   if (path === '/') {
@@ -53,7 +58,7 @@ const server = createServer(async (request, response) => {
     return;
   }
   // `URL` has resolved every `..`, so that nothing above this folder can be named.
-  const file = shared.get(path) ?? new URL(`.${path}`, HERE);
+  const file = shared.get(path) ?? new URL(path.startsWith(ENGINE) ? `../..${path}` : `.${path}`, HERE);
   try {
     const bytes = await readFile(file);
     response.setHeader('content-type', TYPES[extname(path)] ?? 'application/octet-stream').end(bytes);

@@ -35,7 +35,7 @@
  *
  * @typedef {object} Options What to start.
  * @property {string} engine `auricle` or `ort`.
- * @property {string} [flavour] Of Auricle's component: the name of its folder in `build`.
+ * @property {string} [flavour] Of Auricle's component: `simd128` or `relaxed-simd`.
  * @property {string} [model] Auricle's model file.
  * @property {string} [stream] How Auricle takes a clip: `whole`, which is the default, `live` or `live-energy`.
  * @property {string} [encoder] ONNX Runtime's encoder.
@@ -53,7 +53,7 @@ export async function startSide(options, read) {
   // Only what is asked for is loaded: the peers would count in each other's start-up time.
   if (options.engine === 'auricle') {
     const { startAuricle } = await import('./auricle.mjs');
-    return startAuricle(required(options, 'flavour'), required(options, 'model'), options.stream ?? 'whole', read);
+    return startAuricle(/** @type {import('./auricle.mjs').Flavour} */ (required(options, 'flavour')), required(options, 'model'), options.stream ?? 'whole', read);
   }
   if (options.engine === 'ort') {
     const { startOrt } = await import('./ort.mjs');

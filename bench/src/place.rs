@@ -97,7 +97,7 @@ impl Place {
         there(self.made(&format!("kernels-{}.wasm", build.folder())))
     }
 
-    /// A file of `bench/js`, once its packages are installed and the component is transpiled.
+    /// A file of `bench/js`, once its packages are installed and the component is transpiled for the browser's package.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl Place {
     pub fn script(&self, name: &str) -> Result<PathBuf> {
         let folder = self.repository("bench/js");
         there(folder.join("node_modules/.installed-lockfile")).context("npm's packages are not installed")?;
-        there(folder.join("build/relaxed/auricle.js"))?;
+        there(self.repository("host-browser/dist/engine/modules.js"))?;
         there(folder.join(name))
     }
 

@@ -171,7 +171,7 @@ impl Side {
             Engine::Candle => wasmtime(place, Build::RelaxedSimd, Quantization::F32),
             Engine::Auricle(runtime, build) => {
                 let mut command = javascript(place, runtime)?;
-                command.args(["--engine", "auricle", "--flavour", build.folder()]);
+                command.args(["--engine", "auricle", "--flavour", build.name()]);
                 command.arg("--model").arg(place.model(Quantization::Q8)?);
                 Ok(command)
             }

@@ -142,6 +142,10 @@ impl GuestSession for SessionResource {
         Ok(wit::Poll { events: events.into_iter().map(Into::into).collect(), steps, more })
     }
 
+    fn set_partials(&self, partials: wit::Partials) {
+        self.0.borrow_mut().set_partials(partials.into());
+    }
+
     fn reset(&self) {
         self.0.borrow_mut().reset();
     }
@@ -280,6 +284,16 @@ impl From<SegmentEnd> for wit::SegmentEnd {
     }
 }
 
+impl From<wit::Partials> for Partials {
+    fn from(partials: wit::Partials) -> Self {
+        match partials {
+            wit::Partials::None => Self::None,
+            wit::Partials::Economical => Self::Economical,
+            wit::Partials::Eager => Self::Eager,
+        }
+    }
+}
+
 impl From<wit::SessionOptions> for SessionOptions {
     fn from(options: wit::SessionOptions) -> Self {
         let phrase = |phrase: wit::VocabularyPhrase| VocabularyPhrase { text: phrase.text, weight: phrase.weight };
@@ -290,11 +304,7 @@ impl From<wit::SessionOptions> for SessionOptions {
                 wit::Task::Translate => Task::Translate,
             },
             word_times: options.word_times,
-            partials: match options.partials {
-                wit::Partials::None => Partials::None,
-                wit::Partials::Economical => Partials::Economical,
-                wit::Partials::Eager => Partials::Eager,
-            },
+            partials: options.partials.into(),
             endpointing: options.endpointing.map(|endpointing| Endpointing {
                 voice_activity: match endpointing.voice_activity {
                     wit::VoiceActivity::Automatic => VoiceActivity::Automatic,

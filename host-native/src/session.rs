@@ -7,7 +7,7 @@ use wasmtime::component::ResourceAny;
 
 use crate::error::{Error, Result};
 use crate::instance::{Instance, lock};
-use crate::types::{Event, Metrics, Poll, SessionOptions};
+use crate::types::{Event, Metrics, Partials, Poll, SessionOptions};
 
 /// The most samples that [`Session::push_audio`] takes at once: 16 MiB, over four minutes. Audio of any length goes in
 /// block by block.
@@ -104,6 +104,19 @@ impl Session {
                 return Ok(());
             }
         }
+    }
+
+    /// Replaces [`SessionOptions::partials`], for what is under way and all that follows. It changes nothing in any final
+    /// segment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InstanceLost`] and fatal errors.
+    pub fn set_partials(&mut self, partials: Partials) -> Result<()> {
+        let handle = self.handle;
+        lock(&self.instance).call("session.set-partials", |store, engine| {
+            engine.auricle_speech_recognition().session().call_set_partials(store, handle, partials)
+        })
     }
 
     /// Makes it a new session with the same model and options: drops audio, text, events and metrics, whatever was

@@ -92,6 +92,9 @@ fn two_hundred_random_cuts_of_a_stream_give_the_same_finals_times_and_scores() {
                 let (block, after) = rest.split_at((1 + random.below(longest)).min(rest.len()));
                 session.push_audio(block).expect("there is room");
                 rest = after;
+                if random.below(8) == 0 {
+                    session.set_partials(budgets[random.below(3)]).expect("a live instance");
+                }
                 events.extend(session.poll(random.below(40) as u32).expect("work is done").events);
             }
             session.finish().expect("the stream ends once");

@@ -1,4 +1,4 @@
-//! Finds a Chromium.
+//! Finds browsers.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,12 @@ pub(crate) fn find() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("CHROMIUM") {
         return Some(named.into());
     }
+    on_path(&NAMES)
+}
+
+/// The first of these programs that is on the PATH.
+pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders: Vec<_> = std::env::split_paths(&path).collect();
-    NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|file| file.is_file())
+    names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|file| file.is_file())
 }

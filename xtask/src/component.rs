@@ -1,6 +1,6 @@
 //! Builds the component: core module by cargo, component by wit-component, and a check that it is sealed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -65,8 +65,8 @@ impl Flavour {
     }
 }
 
-/// Installs the WebAssembly target where rustup has not got it.
-pub(crate) fn install_target() -> Result<()> {
+/// Installs a WebAssembly target where rustup has not got it.
+pub(crate) fn install_target(target: &str) -> Result<()> {
     let rustup = || {
         let mut command = Command::new("rustup");
         command.current_dir(root());
@@ -76,16 +76,25 @@ pub(crate) fn install_target() -> Result<()> {
         .args(["target", "list", "--installed"])
         .output()
         .context("rustup was not found: install Rust with rustup, so that the WebAssembly target can be added")?;
-    if !String::from_utf8_lossy(&listed.stdout).lines().any(|line| line == TARGET) {
-        check(rustup().args(["target", "add", TARGET]))?;
+    if !String::from_utf8_lossy(&listed.stdout).lines().any(|line| line == target) {
+        check(rustup().args(["target", "add", target]))?;
     }
     Ok(())
 }
 
 /// Builds every flavour that is shipped into `target/component`.
 pub(crate) fn build_all() -> Result<()> {
-    install_target()?;
+    install_target(TARGET)?;
     Flavour::ALL.into_iter().try_for_each(|flavour| build(flavour, &target_dir().join("component")))
+}
+
+/// Where the component of a flavour that is shipped is built.
+pub(crate) fn path(flavour: Flavour) -> PathBuf {
+    target_dir().join("component").join(file_name(flavour))
+}
+
+fn file_name(flavour: Flavour) -> String {
+    format!("auricle-{}.wasm", flavour.name())
 }
 
 /// Builds the scalar flavour into `target/bench`.
@@ -122,7 +131,7 @@ fn build(flavour: Flavour, folder: &Path) -> Result<()> {
         .context("making a component of the core module")?;
     seal::check(&component).with_context(|| format!("the {} flavour is not sealed", flavour.name()))?;
 
-    write(&component, folder, &format!("auricle-{}.wasm", flavour.name()))
+    write(&component, folder, &file_name(flavour))
 }
 
 fn write(bytes: &[u8], folder: &Path, name: &str) -> Result<()> {

@@ -2,14 +2,17 @@
 
 mod apt;
 mod bench;
+mod browser;
 mod chromium;
 mod component;
 mod microphone;
 mod models;
+mod npm;
 mod pin;
 mod python;
 mod run;
 mod seal;
+mod shim;
 mod test;
 mod web;
 
@@ -36,6 +39,16 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Build the package for browsers into host-browser/dist
+    Browser,
+    /// Build the package for browsers, and make a tarball of it in target
+    Pack,
+    /// Build everything, then serve the demo page on localhost
+    Demo {
+        /// The port to serve it on
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+    },
     /// Install what is missing, then check and test everything
     Test,
     /// Install what is missing, then measure Auricle beside its peers
@@ -52,6 +65,12 @@ fn main() -> Result<ExitCode> {
     match Arguments::parse().task {
         Task::Build => component::build_all()?,
         Task::Run { arguments } => return run::run(&arguments),
+        Task::Browser => browser::build_all()?,
+        Task::Pack => {
+            browser::build_all()?;
+            println!("{}", browser::pack()?.display());
+        }
+        Task::Demo { port } => browser::demo(port)?,
         Task::Test => test::test()?,
         Task::Bench { arguments } => return bench::bench(&arguments),
         Task::BlessBits => return bench::bless_bits(),

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 use crate::component::{self, Flavour};
-use crate::{apt, bench, cargo, check, chromium, microphone, models, web};
+use crate::{apt, bench, browser, cargo, check, chromium, microphone, models, npm, shim, web};
 
 /// Model files the tests need, as `auricle models pull` names them.
 const QUANTIZATIONS: [&str; 3] = ["q8", "f16", "f32"];
 
 /// Tested one by one: together they would be resolved with other features of shared dependencies than `cargo xtask run`
 /// builds, and wasmtime would be compiled twice.
-const PACKAGES: [&str; 4] = ["xtask", "auricle-component", "auricle", bench::PACKAGE];
+const PACKAGES: [&str; 6] =
+    ["xtask", "auricle-component", "auricle-conditioning", shim::PACKAGE, "auricle", bench::PACKAGE];
 
 /// Sets up, checks and tests.
 pub(crate) fn test() -> Result<()> {
@@ -27,12 +28,13 @@ pub(crate) fn test() -> Result<()> {
     let lints = ["clippy", "--quiet", "--release", "--workspace", "--all-targets"];
     check(cargo(&lints).args(microphone::flags()).args(["--", "-D", "warnings"]))?;
     check(Flavour::Relaxed.cargo(&["clippy", "--quiet"]).args(["--", "-D", "warnings"]))?;
+    check(shim::cargo_of(&["clippy", "--quiet"])?.args(["--", "-D", "warnings"]))?;
 
     step("models");
     models::pull(&QUANTIZATIONS)?;
 
     step("JavaScript engines");
-    javascript_engines()?;
+    let javascript = javascript_engines()?;
 
     step("tests");
     let guests: Vec<_> = Flavour::ALL
@@ -52,22 +54,37 @@ pub(crate) fn test() -> Result<()> {
         tests.args(["--", "--show-output"]);
         check(tests.envs(bench::environment()).envs(guests.iter().cloned()))?;
     }
+    if javascript {
+        step("tests of the browser's package");
+        browser::test()?;
+    }
     Ok(())
 }
 
-/// Sets up Node and Chromium, which have to give the same bits as wasmtime. Without npm or Chromium, what needs them is
-/// skipped and says so; in CI they are installed.
-fn javascript_engines() -> Result<()> {
+/// Sets up Node and Chromium, which have to give the same bits as wasmtime, and builds what runs in browsers. Without npm or
+/// Chromium, what needs them is skipped and says so; in CI they are installed. Gives whether there is an npm.
+fn javascript_engines() -> Result<bool> {
     if apt::is_ci() {
-        let missing = [(web::npm_runs(), "npm"), (chromium::find().is_some(), "chromium")];
+        let missing = [(npm::runs(), "npm"), (chromium::find().is_some(), "chromium")];
         let missing: Vec<_> = missing.into_iter().filter(|(there, _)| !there).map(|(_, package)| package).collect();
         apt::install(&missing)?;
-    } else if !web::npm_runs() {
+        // Whether it can be had depends on the system, and the tests say where they skip it.
+        if chromium::on_path(&["firefox", "firefox-esr"]).is_none()
+            && let Err(error) = apt::install(&["firefox-esr"])
+        {
+            eprintln!("Firefox: not installed: {error:#}");
+        }
+    } else if !npm::runs() {
         eprintln!("skipped: there is no npm, which comes with Node.js");
-        return Ok(());
+        return Ok(false);
     }
     web::set_up()?;
-    web::check_types()
+    web::check_types()?;
+    browser::build()?;
+    browser::check_types()?;
+    browser::pack()?;
+    browser::assemble_demo()?;
+    Ok(true)
 }
 
 /// Builds the component's unit tests as WebAssembly and gives the module's path.

@@ -24,7 +24,7 @@ use std::rc::Rc;
 use crate::error::{Error, Limit};
 use crate::family::{Model, ModelTraits, Transcriber};
 use crate::metrics::{Clock, Meter};
-use crate::options::SessionOptions;
+use crate::options::{Partials, SessionOptions};
 use crate::segment::Event;
 use crate::vad::HOP_SAMPLES;
 use crate::vad::silero::Silero;
@@ -209,6 +209,12 @@ impl Session {
             State::Failed(_) => Ok(Poll { events: self.events.drain(..).collect(), steps, more: true }),
             _ => Ok(Poll { events: self.events.drain(..).collect(), steps, more: self.next_task() != Task::Nothing }),
         }
+    }
+
+    /// Goes on with another budget for partials; [`Session::reset`] keeps it.
+    pub fn set_partials(&mut self, partials: Partials) {
+        self.pace.set_partials(partials);
+        self.drop_unwanted_partial();
     }
 
     /// Makes it a new session with the same model and options.

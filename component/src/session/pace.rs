@@ -29,10 +29,24 @@ struct Budget {
 const EAGER: Budget = Budget { first: 7_200, interval: 6_400, share: 0.2 };
 const ECONOMICAL: Budget = Budget { first: 9_600, interval: 32_000, share: 0.05 };
 
+impl Budget {
+    fn of(partials: Partials) -> Option<Self> {
+        match partials {
+            Partials::None => None,
+            Partials::Economical => Some(ECONOMICAL),
+            Partials::Eager => Some(EAGER),
+        }
+    }
+}
+
 /// Decides when work begins.
 #[derive(Debug)]
 pub(super) struct Pace {
     budget: Option<Budget>,
+    /// Where the segment under way began.
+    onset: u64,
+    /// Where the stream was when work was last done for that segment, and what it took, in samples of real time.
+    worked: Option<(u64, f64)>,
     /// Work for a sample of audio, in samples of real time: what transcribing has cost last. `None` before the first time.
     cost_per_sample: Option<f64>,
     /// The position in the stream at which the next partial is due.
@@ -41,12 +55,17 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(partials: Partials) -> Self {
-        let budget = match partials {
-            Partials::None => None,
-            Partials::Economical => Some(ECONOMICAL),
-            Partials::Eager => Some(EAGER),
-        };
-        Self { budget, cost_per_sample: None, next_partial: 0 }
+        Self { budget: Budget::of(partials), onset: 0, worked: None, cost_per_sample: None, next_partial: 0 }
+    }
+
+    /// Goes on with another budget, as if it had been that of the segment under way from its beginning.
+    pub(super) fn set_partials(&mut self, partials: Partials) {
+        self.budget = Budget::of(partials);
+        let worked = self.worked;
+        self.segment_began(self.onset);
+        if let Some((position, cost)) = worked {
+            self.put_off(position, cost);
+        }
     }
 
     /// Whether there are any partials.
@@ -56,6 +75,8 @@ impl Pace {
 
     /// A segment began with speech at `onset`.
     pub(super) fn segment_began(&mut self, onset: u64) {
+        self.onset = onset;
+        self.worked = None;
         self.next_partial = onset + self.budget.map_or(0, |budget| budget.first);
     }
 
@@ -75,16 +96,19 @@ impl Pace {
 
     /// Puts off the next partial until the time that was spent before `position`, in vain or not, is within the budget.
     pub(super) fn spent(&mut self, position: u64, elapsed_ns: u64) {
+        self.put_off(position, (elapsed_ns / NANOSECONDS_PER_SAMPLE) as f64);
+    }
+
+    fn put_off(&mut self, position: u64, cost: f64) {
+        self.worked = Some((position, cost));
         if let Some(Budget { interval, share, .. }) = self.budget {
-            let cost = (elapsed_ns / NANOSECONDS_PER_SAMPLE) as f64;
             self.next_partial = self.next_partial.max(position + interval.max((cost / share) as u64));
         }
     }
 
     /// Forgets what was measured.
     pub(super) fn reset(&mut self) {
-        self.cost_per_sample = None;
-        self.next_partial = 0;
+        *self = Self { budget: self.budget, onset: 0, worked: None, cost_per_sample: None, next_partial: 0 };
     }
 
     /// Whether it is time to transcribe ahead the audio of a segment that ends if `missing` more samples are silent. As late
@@ -116,6 +140,25 @@ mod tests {
         // Work in vain counts as well.
         pace.spent(8 * SECOND, 1000 * MILLISECOND_NS);
         assert!(!pace.partial_is_due(13 * SECOND - 1) && pace.partial_is_due(13 * SECOND));
+    }
+
+    #[test]
+    fn another_budget_holds_for_the_segment_under_way() {
+        let mut pace = Pace::new(Partials::Economical);
+        pace.segment_began(SECOND);
+        pace.transcribed(&(SECOND..2 * SECOND), 10 * MILLISECOND_NS);
+        assert!(!pace.partial_is_due(4 * SECOND - 1) && pace.partial_is_due(4 * SECOND));
+        pace.set_partials(Partials::Eager);
+        assert!(!pace.partial_is_due(2 * SECOND + 6_399) && pace.partial_is_due(2 * SECOND + 6_400));
+        pace.set_partials(Partials::None);
+        assert!(!pace.has_partials() && !pace.partial_is_due(u64::MAX));
+        // What was spent without a budget counts against the next one.
+        pace.transcribed(&(SECOND..3 * SECOND), 1000 * MILLISECOND_NS);
+        pace.set_partials(Partials::Eager);
+        assert!(!pace.partial_is_due(8 * SECOND - 1) && pace.partial_is_due(8 * SECOND));
+        pace.segment_began(9 * SECOND);
+        pace.set_partials(Partials::Economical);
+        assert!(!pace.partial_is_due(9 * SECOND + 9_599) && pace.partial_is_due(9 * SECOND + 9_600));
     }
 
     #[test]

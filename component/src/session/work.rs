@@ -192,6 +192,14 @@ impl Session {
         }
     }
 
+    /// Drops work on a partial where there are none any more.
+    pub(super) fn drop_unwanted_partial(&mut self) {
+        let is_partial = matches!(&self.job, Some(Job { purpose: Purpose::Partial, .. }));
+        if is_partial && !self.pace.has_partials() {
+            self.abandon();
+        }
+    }
+
     /// Drops what is being worked on; it has cost what it has.
     fn abandon(&mut self) {
         if let Some(job) = self.job.take() {

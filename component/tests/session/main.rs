@@ -106,6 +106,9 @@ fn any_pushing_and_polling_gives_the_same_finals_and_keeps_the_rules() {
             let (block, after) = rest.split_at((1 + random.below(longest_block)).min(rest.len()));
             session.push_audio(block).expect("there is room");
             rest = after;
+            if random.below(8) == 0 {
+                session.set_partials([Partials::None, Partials::Economical, Partials::Eager][random.below(3)]);
+            }
             if random.below(4) > 0 {
                 let poll = session.poll(random.below(9) as u32).expect("work is done");
                 rules.take(poll.events, session.pushed_samples());
@@ -134,6 +137,33 @@ fn partials_come_while_somebody_speaks_and_none_where_none_are_wanted() {
     };
     let (none, economical, eager) = (count(Partials::None), count(Partials::Economical), count(Partials::Eager));
     assert!(none == 0 && 0 < economical && economical < eager, "{none}, {economical}, {eager}");
+}
+
+#[test]
+fn another_budget_for_partials_holds_from_the_next_poll_on_and_after_a_reset() {
+    let stream = stream::speech(3, 4);
+    let mut session = open(&options(Partials::Eager));
+    let hear = |session: &mut Session, poll_steps| {
+        let mut rules = Rules::default();
+        for block in stream.samples.chunks(320) {
+            session.push_audio(block).expect("there is room");
+            rules.take(session.poll(poll_steps).expect("work is done").events, session.pushed_samples());
+        }
+        rules.partials
+    };
+    // Few steps at a time, so that a partial is being worked on where the stream ends.
+    let eager = hear(&mut session, 3);
+    session.set_partials(Partials::None);
+    assert!(session.poll(u32::MAX).expect("work is done").events.iter().all(|event| {
+        // Neither a new one, nor the one that was under way.
+        !matches!(event, Event::PartialSegment(_))
+    }));
+    session.reset();
+    assert_eq!(hear(&mut session, u32::MAX), 0);
+    session.set_partials(Partials::Economical);
+    session.reset();
+    let economical = hear(&mut session, u32::MAX);
+    assert!(0 < economical && economical < eager, "{economical}, {eager}");
 }
 
 #[test]

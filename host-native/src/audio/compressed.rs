@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
 
+use auricle_conditioning::{Frames, check_rate};
 use symphonia::core::audio::{Channels, Position};
 use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_AAC, CODEC_ID_AC3, CODEC_ID_ALAC, CODEC_ID_EAC3, CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3,
@@ -17,7 +18,6 @@ use symphonia::core::packet::Packet;
 
 use super::mp4_edits::{TrackStart, read_track_starts};
 use super::source::not_audio;
-use super::wav_header::check_rate;
 use super::{AudioError, AudioWarning};
 
 /// The longest silence that stands in for one damaged packet, in seconds: its length is only what the file claims.
@@ -25,22 +25,6 @@ const MAX_GAP_S: f64 = 1.0;
 
 /// From how much on an end is missed, in seconds: some packets, which encoders and decoders may count differently.
 const MISSING_END_S: f64 = 0.1;
-
-/// Decoded frames of one packet.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Frames {
-    /// Samples, nominally −1..1, channels interleaved.
-    pub(super) interleaved: Vec<f64>,
-    pub(super) channels: usize,
-    pub(super) lfe_channel: Option<usize>,
-    pub(super) sample_rate_hz: u32,
-}
-
-impl Frames {
-    fn count(&self) -> usize {
-        self.interleaved.len() / self.channels.max(1)
-    }
-}
 
 pub(super) struct CompressedDecoder {
     reader: Box<dyn FormatReader>,

@@ -5,44 +5,27 @@
 //!                                                   microphone or pipe: frames ─► mono ─► resample ─► blocks
 //! ```
 //!
+//! WAV, `mono` and `resample` are in `auricle-conditioning`, which the host in the browser has too.
+//!
 //! A file of hours is never in memory: a block is at most a few seconds. The content tells the format, never the name.
 //! Samples that are there are always given, also where the header lies or the file is cut short; what was wrong is then
 //! in [`AudioReader::warnings`].
 
 mod compressed;
-mod error;
-mod frames;
-mod mono;
 mod mp4_edits;
-mod resample;
 mod source;
-mod wav;
-mod wav_header;
 
 use std::io::Read;
 use std::path::Path;
 
-pub use error::{AudioError, AudioWarning};
-pub use frames::FrameConverter;
+pub use auricle_conditioning::{
+    AudioError, AudioWarning, FrameConverter, MAX_SOURCE_RATE_HZ, MAX_STREAM_BYTES, MIN_SOURCE_RATE_HZ, SAMPLE_RATE_HZ,
+};
 
-use compressed::{CompressedDecoder, Frames};
-use resample::Resampler;
+use auricle_conditioning::{Coding, Frames, Mixdown, WavDecoder};
+
+use compressed::CompressedDecoder;
 use source::Source;
-use wav::WavDecoder;
-use wav_header::Coding;
-
-/// The rate of the samples that come out, in Hz.
-pub const SAMPLE_RATE_HZ: u32 = 16_000;
-
-/// The lowest rate of a source that is read, in Hz. Below it there is no speech, and each byte would become seconds.
-pub const MIN_SOURCE_RATE_HZ: u32 = 1_000;
-
-/// The highest rate of a source that is read, in Hz: twice that of any common recorder.
-pub const MAX_SOURCE_RATE_HZ: u32 = 768_000;
-
-/// The most bytes of a stream that are kept in a temporary file, where its format needs seeking: 4 GiB, which is days of
-/// compressed audio. WAV streams are not kept, and have no bound.
-pub const MAX_STREAM_BYTES: u64 = 4 << 30;
 
 /// What a file says of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,14 +57,9 @@ pub struct AudioInfo {
 /// # Ok::<(), auricle::audio::AudioError>(())
 /// ```
 pub struct AudioReader {
-    name: String,
     decoder: Decoder,
-    /// The rate that `resampler` is for; 0 before the first block.
-    rate_hz: u32,
-    /// `None` where the source is at 16 kHz.
-    resampler: Option<Resampler>,
     frames: Frames,
-    mono: Vec<f64>,
+    mixdown: Mixdown,
     /// Whether the end, or an error, has been given.
     ended: bool,
 }
@@ -122,15 +100,7 @@ impl AudioReader {
                 Decoder::Compressed(Box::new(CompressedDecoder::open(file, &prefix, &name)?))
             }
         };
-        Ok(Self {
-            name,
-            decoder,
-            rate_hz: 0,
-            resampler: None,
-            frames: Frames::default(),
-            mono: Vec::new(),
-            ended: false,
-        })
+        Ok(Self { decoder, frames: Frames::default(), mixdown: Mixdown::new(&name), ended: false })
     }
 
     /// What the file says of itself.
@@ -190,46 +160,15 @@ impl AudioReader {
     fn decode_block(&mut self, out: &mut Vec<f32>) -> Result<bool, AudioError> {
         let frames = &mut self.frames;
         let (position, any) = match &mut self.decoder {
-            Decoder::Wav(wav) => {
-                let header = wav.header();
-                frames.channels = header.channels;
-                frames.lfe_channel = header.lfe_channel;
-                frames.sample_rate_hz = header.sample_rate_hz;
-                (wav.position(), wav.next_frames(&mut frames.interleaved)?)
-            }
+            Decoder::Wav(wav) => (wav.position(), wav.next_frames(frames)?),
             Decoder::Compressed(compressed) => (compressed.position(), compressed.next_frames(frames)?),
         };
-        if !any {
-            self.flush(out)?;
-            return Ok(false);
+        if any {
+            self.mixdown.push(frames, position, out)?
+        } else {
+            self.mixdown.flush(out)?
         }
-        let (channels, lfe, rate_hz) = (self.frames.channels, self.frames.lfe_channel, self.frames.sample_rate_hz);
-        self.mono.clear();
-        mono::append_mono(&self.frames.interleaved, channels, lfe, position, &self.name, &mut self.mono)?;
-
-        if rate_hz != self.rate_hz {
-            self.flush(out)?;
-            self.rate_hz = rate_hz;
-            let resampler = (rate_hz != SAMPLE_RATE_HZ).then(|| Resampler::new(rate_hz)).transpose();
-            self.resampler = resampler.map_err(|problem| self.resample_error(problem))?;
-        }
-        match &mut self.resampler {
-            Some(resampler) => resampler.push(&self.mono, out).map_err(|problem| self.resample_error(problem))?,
-            None => out.extend(self.mono.iter().map(|&sample| sample as f32)),
-        }
-        Ok(true)
-    }
-
-    /// Ends what is resampled at the current rate.
-    fn flush(&mut self, out: &mut Vec<f32>) -> Result<(), AudioError> {
-        match self.resampler.take() {
-            Some(mut resampler) => resampler.finish(out).map_err(|problem| self.resample_error(problem)),
-            None => Ok(()),
-        }
-    }
-
-    fn resample_error(&self, problem: String) -> AudioError {
-        AudioError::Resample { name: self.name.clone(), rate_hz: self.rate_hz, problem }
+        Ok(any)
     }
 }
 

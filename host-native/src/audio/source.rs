@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use auricle_conditioning::is_wav;
+
 use super::{AudioError, MAX_STREAM_BYTES};
 
 /// How much of a file is looked at to tell what it is.
@@ -108,20 +110,8 @@ fn classify(prefix: &[u8], name: &str) -> Result<Kind, AudioError> {
     if prefix.is_empty() {
         return Err(AudioError::Empty { name: name.to_owned() });
     }
-    let riff = [&b"RIFF"[..], b"RF64", b"BW64"].iter().any(|magic| prefix.starts_with(magic));
-    if riff {
-        return match prefix.get(8..12) {
-            Some(b"WAVE") => Ok(Kind::Wav),
-            Some(other) => {
-                let format = format!("a RIFF file of type '{}'", other.escape_ascii());
-                Err(AudioError::Unsupported { name: name.to_owned(), format })
-            }
-            None => Err(AudioError::MalformedWav {
-                name: name.to_owned(),
-                offset: prefix.len() as u64,
-                problem: "the file ends within its first 12 bytes".to_owned(),
-            }),
-        };
+    if is_wav(prefix, name)? {
+        return Ok(Kind::Wav);
     }
     if let Some((_, format)) = KNOWN_UNSUPPORTED.iter().find(|(magic, _)| prefix.starts_with(magic)) {
         return Err(AudioError::Unsupported { name: name.to_owned(), format: (*format).to_owned() });

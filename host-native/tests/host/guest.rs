@@ -12,7 +12,7 @@ pub(crate) const LOOP: &str = "(loop $again (br $again)) (unreachable)";
 const INTERFACE: &str = "auricle:speech/recognition@";
 
 /// The functions of the contract as the canonical ABI has them: name, type, and what a silent engine does.
-const FUNCTIONS: [(&str, &str, &str); 14] = [
+const FUNCTIONS: [(&str, &str, &str); 15] = [
     ("about", "(result i32)", ZERO),
     ("[constructor]model-loader", "(param i32 i64) (result i32)", "(call $new-loader (i32.const 1))"),
     ("[method]model-loader.write", "(param i32 i32 i32) (result i32)", ZERO),
@@ -39,6 +39,7 @@ const FUNCTIONS: [(&str, &str, &str); 14] = [
     ("[method]session.push-audio", "(param i32 i32 i32) (result i32)", ZERO),
     ("[method]session.finish", "(param i32) (result i32)", ZERO),
     ("[method]session.poll-transcript", "(param i32 i32) (result i32)", ZERO),
+    ("[method]session.set-partials", "(param i32 i32)", ""),
     ("[method]session.reset", "(param i32)", ""),
     ("[method]session.metrics", "(param i32) (result i32)", ZERO),
 ];

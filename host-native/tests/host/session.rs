@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::thread;
 
+use auricle::types::Partials;
 use auricle::{CacheFolder, Engine, Error, MAX_BLOCK_SAMPLES, Model, Session};
 
 use crate::guest::{Guest, failing_with};
@@ -21,6 +22,7 @@ fn whole_loop_runs_through_every_call() {
     let mut session = model.session(model.default_options()).unwrap();
     session.push_audio(&[]).unwrap();
     session.push_audio(&[0.5; 1600]).unwrap();
+    session.set_partials(Partials::Economical).unwrap();
     session.drain(|event| panic!("a silent engine hears nothing, not {event:?}")).unwrap();
     session.finish().unwrap();
     assert!(!session.poll(u32::MAX).unwrap().more);

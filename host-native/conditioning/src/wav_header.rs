@@ -9,9 +9,14 @@ use super::{AudioError, MAX_SOURCE_RATE_HZ, MIN_SOURCE_RATE_HZ};
 
 /// How a sample is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coding {
+pub enum Coding {
     /// Integers (unsigned where they have 8 bits) of `bits` bits in `bytes` bytes, little-endian.
-    Int { bits: u16, bytes: u16 },
+    Int {
+        /// Bits that carry the value.
+        bits: u16,
+        /// Bytes that hold it.
+        bytes: u16,
+    },
     /// IEEE floating point of 32 bits, little-endian.
     Float32,
     /// IEEE floating point of 64 bits, little-endian.
@@ -20,7 +25,7 @@ pub(super) enum Coding {
 
 /// How long the audio is by the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DataLen {
+pub enum DataLen {
     /// So many bytes.
     Bytes(u64),
     /// 0xFFFFFFFF, as programs write that stream and cannot know.
@@ -29,17 +34,21 @@ pub(super) enum DataLen {
 
 /// What a WAV file says of itself before its samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct WavHeader {
-    pub(super) coding: Coding,
-    pub(super) channels: usize,
-    pub(super) sample_rate_hz: u32,
+pub struct WavHeader {
+    /// How a sample is stored.
+    pub coding: Coding,
+    /// How many channels, at least one.
+    pub channels: usize,
+    /// Frames a second, in Hz, within the bounds of [`check_rate`].
+    pub sample_rate_hz: u32,
     /// Bytes of one sample of every channel.
-    pub(super) frame_bytes: usize,
+    pub frame_bytes: usize,
     /// Index of the low-frequency channel, where the file tells.
-    pub(super) lfe_channel: Option<usize>,
+    pub lfe_channel: Option<usize>,
     /// Where the samples begin in the file.
-    pub(super) data_offset: u64,
-    pub(super) data_len: DataLen,
+    pub data_offset: u64,
+    /// How long the samples are by the header.
+    pub data_len: DataLen,
 }
 
 /// What the `fmt ` chunk says.
@@ -237,8 +246,8 @@ impl Chunks<'_> {
     }
 }
 
-/// Refuses a rate that cannot carry speech, or that no recorder has.
-pub(super) fn check_rate(rate_hz: u32, name: &str) -> Result<(), AudioError> {
+/// Refuses a rate that cannot carry speech, or that no recorder has: `SampleRate`.
+pub fn check_rate(rate_hz: u32, name: &str) -> Result<(), AudioError> {
     if (MIN_SOURCE_RATE_HZ..=MAX_SOURCE_RATE_HZ).contains(&rate_hz) {
         Ok(())
     } else {

@@ -7,13 +7,13 @@ use super::{AudioError, MAX_SOURCE_RATE_HZ, MIN_SOURCE_RATE_HZ, SAMPLE_RATE_HZ, 
 
 /// Turns interleaved samples into what the engine takes: mono, 16 000 Hz, 32-bit floats.
 ///
-/// The result is that of [`AudioReader`](super::AudioReader) for a WAV file of the same samples, however they are cut.
+/// The result is that of [`read_wav`](super::read_wav) for a WAV file of the same samples, however they are cut.
 /// At a rate other than 16 kHz, it comes up to 25 ms after what it is made of.
 ///
 /// ```
 /// use std::num::NonZeroU16;
 ///
-/// use auricle::audio::FrameConverter;
+/// use auricle_conditioning::FrameConverter;
 ///
 /// let stereo = NonZeroU16::new(2).unwrap();
 /// let mut converter = FrameConverter::new("microphone", 16_000, stereo)?;
@@ -23,7 +23,7 @@ use super::{AudioError, MAX_SOURCE_RATE_HZ, MIN_SOURCE_RATE_HZ, SAMPLE_RATE_HZ, 
 /// converter.push(&[0.0], &mut samples)?;
 /// converter.finish(&mut samples)?;
 /// assert_eq!(samples, [0.375, -0.5]);
-/// # Ok::<(), auricle::audio::AudioError>(())
+/// # Ok::<(), auricle_conditioning::AudioError>(())
 /// ```
 pub struct FrameConverter {
     name: String,

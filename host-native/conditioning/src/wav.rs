@@ -5,12 +5,55 @@ use std::io::{self, BufReader, Cursor, Read};
 use hound::SampleFormat;
 
 use super::wav_header::{Coding, DataLen, WavHeader, looks_like_chunk, read_fully, read_header};
-use super::{AudioError, AudioWarning};
+use super::{AudioError, AudioWarning, Frames, Mixdown};
 
 /// About how many samples, of all channels together, are decoded at once.
 const BLOCK_SAMPLES: usize = 1 << 15;
 
-pub(super) struct WavDecoder {
+/// Whether a file that begins with `prefix`, of at least its first 12 bytes, is WAV.
+///
+/// Fails with `Unsupported` and `MalformedWav` where it is nearly so.
+pub fn is_wav(prefix: &[u8], name: &str) -> Result<bool, AudioError> {
+    if ![&b"RIFF"[..], b"RF64", b"BW64"].iter().any(|magic| prefix.starts_with(magic)) {
+        return Ok(false);
+    }
+    match prefix.get(8..12) {
+        Some(b"WAVE") => Ok(true),
+        Some(other) => {
+            let format = format!("a RIFF file of type '{}'", other.escape_ascii());
+            Err(AudioError::Unsupported { name: name.to_owned(), format })
+        }
+        None => Err(AudioError::MalformedWav {
+            name: name.to_owned(),
+            offset: prefix.len() as u64,
+            problem: "the file ends within its first 12 bytes".to_owned(),
+        }),
+    }
+}
+
+/// Reads a whole WAV file that is in memory: mono samples at 16 000 Hz, and what was wrong with the file.
+///
+/// Fails with `MalformedWav`, `Unsupported`, `NoChannels` and `SampleRate` where the header cannot be made sense of, with
+/// `NotFinite` and `TooLoud` where a sample is no usable number, and with `Resample`.
+pub fn read_wav(bytes: Vec<u8>, name: &str) -> Result<(Vec<f32>, Vec<AudioWarning>), AudioError> {
+    let len = bytes.len() as u64;
+    let mut decoder = WavDecoder::open(Box::new(Cursor::new(bytes)), Some(len), name)?;
+    let mut mixdown = Mixdown::new(name);
+    let mut frames = Frames::default();
+    let mut samples = Vec::new();
+    loop {
+        let position = decoder.position();
+        if !decoder.next_frames(&mut frames)? {
+            break;
+        }
+        mixdown.push(&frames, position, &mut samples)?;
+    }
+    mixdown.flush(&mut samples)?;
+    Ok((samples, decoder.warnings().to_vec()))
+}
+
+/// Decodes a WAV file as it comes. Samples that are there are given, also where the header lies or the file is cut short.
+pub struct WavDecoder {
     reader: Box<dyn Read + Send>,
     header: WavHeader,
     name: String,
@@ -29,8 +72,10 @@ pub(super) struct WavDecoder {
 }
 
 impl WavDecoder {
-    /// Reads the header. `reader` stands at the start of the file.
-    pub(super) fn open(reader: Box<dyn Read + Send>, file_len: Option<u64>, name: &str) -> Result<Self, AudioError> {
+    /// Reads the header. `reader` stands at the start of the file, and `file_len` is the whole file's length, where known.
+    ///
+    /// Fails with `MalformedWav`, `Unsupported`, `NoChannels`, `SampleRate` and `Read`.
+    pub fn open(reader: Box<dyn Read + Send>, file_len: Option<u64>, name: &str) -> Result<Self, AudioError> {
         let mut reader: Box<dyn Read + Send> = Box::new(BufReader::new(reader));
         let header = read_header(&mut reader, name)?;
         let mut decoder = Self {
@@ -55,12 +100,13 @@ impl WavDecoder {
         Ok(decoder)
     }
 
-    pub(super) fn header(&self) -> &WavHeader {
+    /// What the file says of itself.
+    pub fn header(&self) -> &WavHeader {
         &self.header
     }
 
     /// Frames in the file, where the header or the file's length tells.
-    pub(super) fn frames(&self) -> Option<u64> {
+    pub fn frames(&self) -> Option<u64> {
         let available = self.file_len.map(|len| len.saturating_sub(self.header.data_offset));
         let promised = self.remaining.map(|bytes| bytes + self.read_bytes);
         let bytes = match (promised, available) {
@@ -70,17 +116,23 @@ impl WavDecoder {
         Some(bytes / self.header.frame_bytes as u64)
     }
 
-    pub(super) fn warnings(&self) -> &[AudioWarning] {
+    /// What was wrong with the file. Complete once [`WavDecoder::next_frames`] has given false.
+    pub fn warnings(&self) -> &[AudioWarning] {
         &self.warnings
     }
 
     /// Index of the first frame that the next call gives.
-    pub(super) fn position(&self) -> u64 {
+    pub fn position(&self) -> u64 {
         self.frames_given
     }
 
-    /// Replaces `interleaved` with the next frames, integers scaled to −1..1. Gives whether there were any.
-    pub(super) fn next_frames(&mut self, interleaved: &mut Vec<f64>) -> Result<bool, AudioError> {
+    /// Replaces `frames` with the next ones, integers scaled to −1..1. Gives whether there were any.
+    ///
+    /// Fails with `Read`.
+    pub fn next_frames(&mut self, frames: &mut Frames) -> Result<bool, AudioError> {
+        let Frames { interleaved, channels, lfe_channel, sample_rate_hz } = frames;
+        (*channels, *lfe_channel) = (self.header.channels, self.header.lfe_channel);
+        *sample_rate_hz = self.header.sample_rate_hz;
         interleaved.clear();
         if self.done {
             return Ok(false);
