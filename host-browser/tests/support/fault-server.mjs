@@ -46,6 +46,10 @@ export class FaultServer {
   sentBytes = 0;
   etag = '"first"';
   lastModified = 'Sun, 01 Nov 2026 00:00:00 GMT';
+  /** The policy that its pages are under. */
+  csp = STRICT_CSP;
+  /** Whether pages of other origins may ask: with no header that needs permission, and seeing none that needs it. */
+  shared = false;
   /** @type {(asked: Asked, index: number) => Fault} What is wrong with each answer. */
   plan = () => ({});
 
@@ -116,7 +120,16 @@ export class FaultServer {
    */
   async #answer(request, response) {
     const path = request.url ?? '/';
-    response.setHeader('content-security-policy', STRICT_CSP);
+    if (this.csp !== '') {
+      response.setHeader('content-security-policy', this.csp);
+    }
+    if (request.method === 'OPTIONS') {
+      response.writeHead(403).end();
+      return;
+    }
+    if (this.shared) {
+      response.setHeader('access-control-allow-origin', '*');
+    }
     const known = FILES.get(path);
     if (known !== undefined) {
       response.setHeader('content-type', known[0]).end(await readFile(known[1]));
