@@ -208,11 +208,19 @@ class Filler {
         }
       },
     };
-    const either = AbortSignal.any([signal, this.#noEngine.signal]);
+    // `AbortSignal.any` would do it, in browsers of 2024 and later.
+    const either = new AbortController();
+    const stop = (): void => either.abort();
+    for (const each of [signal, this.#noEngine.signal]) {
+      each.addEventListener('abort', stop);
+      if (each.aborted) {
+        stop();
+      }
+    }
     try {
       const obtained = await store.obtain(this.source, sink, {
         ...options,
-        signal: either,
+        signal: either.signal,
         onProgress: ({ loadedBytes, source }) => this.meter.loaded(loadedBytes, source),
       });
       const done = performance.now();
@@ -221,6 +229,8 @@ class Filler {
     } catch (error) {
       signal.throwIfAborted();
       throw this.#noEngine.signal.aborted ? this.#failure : error;
+    } finally {
+      signal.removeEventListener('abort', stop);
     }
   }
 
