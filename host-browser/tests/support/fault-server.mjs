@@ -16,13 +16,13 @@ import { DIST, testdata } from './place.mjs';
  * @property {boolean} [atOnce] It ends whether the store has them or not.
  * @property {boolean} [reset] It is reset then, and what is still on its way is lost.
  * @property {number} [stallAfter] Nothing more comes after so many bytes, and the connection stays.
+ * @property {{ after: number, until: Promise<unknown> }} [hold] After so many bytes, it waits for this before it goes on.
  * @property {boolean} [ignoreRange] The whole file comes, whatever was asked for.
  * @property {boolean} [ignoreIfRange] A part comes, though the file is another by now.
  * @property {number} [status] This status, and a line of text.
  * @property {Record<string, string | undefined>} [headers] In place of the right ones.
  * @property {Buffer} [body] In place of the file.
  * @property {boolean} [chunked] Without a length.
- * @property {number} [bytesPerTick] So many bytes at a time, with a breath between them.
  *
  * @typedef {{ method: string, path: string, range?: string, ifRange?: string }} Asked
  */
@@ -182,14 +182,15 @@ export class FaultServer {
 
     const first = Number(from ?? 0);
     const end = Math.min(fault.cutAfter ?? Infinity, fault.stallAfter ?? Infinity, body.length);
-    const step = fault.bytesPerTick ?? WRITE_BYTES;
     const arrived = this.reached(first + end);
-    for (let at = 0; at < end && !response.destroyed; at += step) {
-      const piece = body.subarray(at, Math.min(at + step, end));
-      this.sentBytes += piece.length;
-      await new Promise((resolve) => response.write(piece, resolve));
-      if (fault.bytesPerTick !== undefined) {
-        await new Promise((resolve) => setTimeout(resolve, 5));
+    const stops = [fault.hold?.after ?? end, end].sort((a, b) => a - b);
+    for (let at = 0; at < end && !response.destroyed; ) {
+      const stop = Math.min(at + WRITE_BYTES, stops.find((stop) => stop > at) ?? end);
+      await new Promise((resolve) => response.write(body.subarray(at, stop), resolve));
+      this.sentBytes += stop - at;
+      at = stop;
+      if (at === fault.hold?.after) {
+        await fault.hold.until;
       }
     }
     // The store looks at the first bytes before it gives any.
