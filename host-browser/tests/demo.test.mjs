@@ -246,6 +246,22 @@ test('a model is deleted, and downloaded again when it is needed', { skip }, asy
   assert.equal(downloads(), before + 2);
 });
 
+test('a download is cancelled, and begins again at the next start', { skip }, async (t) => {
+  const { page, context } = await visit(t);
+  const model = '**/*.gguf';
+  // Never answered: the download hangs.
+  await context.route(model, () => undefined);
+  const asked = page.waitForRequest(model);
+  await page.getByRole('button', { name: 'Start' }).click();
+  await asked;
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await status(page, /^Cancelled/);
+  assert.deepEqual(await page.getByRole('alert').allTextContents(), []);
+  await context.unroute(model);
+  await page.getByRole('button', { name: 'Try a sample', exact: true }).click();
+  await status(page, /^Done/);
+});
+
 test('the device is measured when it is asked to be', { skip }, async (t) => {
   const { page } = await visit(t);
   await page.locator('#device summary').click();

@@ -15,6 +15,7 @@ class Engine {
   /** All sessions that were opened. */
   sessions = /** @type {Session[]} */ ([]);
   released = 0;
+  isLost = false;
 
   options() {
     return { partials: 'eager', endpointing: { minimumSilence: 8_000 } };
@@ -23,7 +24,13 @@ class Engine {
   open() {
     const session = new Session();
     this.sessions.push(session);
+    this.isLost = false;
     return session;
+  }
+
+  /** @param {Session} session */
+  has(session) {
+    return session === this.sessions.at(-1) && !this.isLost;
   }
 
   release() {
@@ -147,6 +154,7 @@ test('in silence three seconds are heard again, in speech all since the last fin
     engine.sessions[engine.sessions.length - 1].fault = new WebAssembly.RuntimeError('unreachable');
     stream.append(new Float32Array(1));
     assert.throws(() => stream.turn(), { name: 'Trap' });
+    engine.isLost = true;
     stream.instanceLost();
     stream.turn();
     return engine.sessions.at(-1)?.pushed;
@@ -164,10 +172,17 @@ test('in silence three seconds are heard again, in speech all since the last fin
   assert.equal(again(), 3 * SECOND + 2, 'what is final is not heard again');
 });
 
+test('an engine that promises work and does none is refused', { skip }, () => {
+  const { engine, stream } = open('live');
+  engine.sessions[0].pollTranscript = () => ({ events: [], steps: 0, more: true });
+  assert.throws(() => stream.turn(), ({ name, code }) => name === 'EngineError' && code === 'internal');
+});
+
 test('partials become economical where they were eager, in the next session too', { skip }, () => {
   const { engine, stream, codes } = open('live');
   stream.setEconomy(true);
   stream.setEconomy(true);
+  engine.isLost = true;
   stream.instanceLost();
   stream.turn();
   assert.deepEqual(engine.sessions.map(({ partials }) => partials), ['economical', 'economical']);

@@ -117,6 +117,11 @@ export class Host {
     return session;
   }
 
+  /** Whether this is a session of the present instance. */
+  has(session: EngineSession): boolean {
+    return this.#sessions.has(session);
+  }
+
   /** Lets go of a session. */
   release(session: EngineSession): void {
     if (this.#sessions.delete(session)) {
@@ -234,8 +239,10 @@ class Filler {
     }
   }
 
-  /** The loader that has taken the whole file. */
-  finish(): EngineLoader {
+  /** The loader that has taken the whole file, of the instance that it was promised. */
+  finish(instance: Instance): EngineLoader {
+    // The file may have been there first.
+    this.#instance = instance;
     this.#attempt(() => this.#flush());
     if (this.#failure !== undefined) {
       throw this.#failure;
@@ -286,7 +293,7 @@ class Filler {
 
 async function finishLoading(instance: Instance, filler: Filler): Promise<Ready> {
   try {
-    const loader = filler.finish();
+    const loader = filler.finish(instance);
     const model = call(() => instance.loadModel(loader));
     return { instance, model };
   } catch (error) {

@@ -1,7 +1,7 @@
 /** One stream of audio and its events, whatever becomes of the instance that works on it. */
 
 import type * as Contract from '../engine/interfaces/auricle-speech-types.js';
-import { AudioError } from '../errors.js';
+import { AudioError, EngineError } from '../errors.js';
 import type { SessionSettings } from '../protocol.js';
 import { SAMPLE_RATE_HZ, type Notice, type Partials, type Segment, type Transcript, type TranscriptEvent } from '../types.js';
 import { Continuity } from './continuity.js';
@@ -129,9 +129,14 @@ export class Stream {
     this.notice({ code: on ? 'economical' : 'eager', message });
   }
 
+  /** The session, unless its instance was lost. */
+  get #present(): EngineSession | undefined {
+    return this.#session !== undefined && this.host.has(this.#session) ? this.#session : undefined;
+  }
+
   #setPartials(): void {
     const partials: Partials = this.#isEconomical ? 'economical' : this.#options.partials;
-    const session = this.#session;
+    const session = this.#present;
     if (session !== undefined) {
       call(() => session.setPartials(partials));
     }
@@ -144,9 +149,13 @@ export class Stream {
   /** Does some milliseconds of work. Throws `Trap` where the instance is lost, and what the audio or the model fails with. */
   turn(): void {
     const began = performance.now();
-    const session = (this.#session ??= this.#reopen());
+    const session = this.#present ?? this.#reopen();
     this.#feed(session);
     const poll = call(() => session.pollTranscript(STEPS));
+    if (poll.more && poll.steps === 0 && poll.events.length === 0) {
+      // It would be polled for ever.
+      throw new EngineError('internal', 'The engine says that there is work left, and does none: report it.');
+    }
     this.#more = poll.more;
     const heard = call(() => session.metrics());
     this.#heard = this.#continuity.sessionStart + Number(heard.audioSamples) - heard.bufferedSamples;
@@ -158,9 +167,8 @@ export class Stream {
     this.#watchLag();
   }
 
-  /** The instance is lost: the unfinished segment will be heard again. */
+  /** The instance is lost: the unfinished segment will be heard again, in a session of the next one. */
   instanceLost(): void {
-    this.#session = undefined;
     this.#more = true;
   }
 
