@@ -15,7 +15,11 @@ import { openPage, serveSite } from './support/site.mjs';
  * @property {string} [error]
  *
  * @typedef {typeof import('../dist/speech-recognition.js')} Module
- * @typedef {{ speech: Module, told: Told[], follow: (recognition: any) => Promise<Told[]>, playing: (url: string) => Promise<MediaStreamTrack> }} Scope
+ *
+ * @typedef {object} Scope What `prepare` gives a page.
+ * @property {Module} speech
+ * @property {(recognition: any) => Promise<Told[]>} follow
+ * @property {(url: string) => Promise<MediaStreamTrack>} playing
  */
 
 const skip = unless('package', 'model', 'chromium');
@@ -37,7 +41,6 @@ async function prepare() {
     new Promise((resolve) => {
       /** @type {Told[]} */
       const told = [];
-      scope.told = told;
       for (const type of types) {
         recognition.addEventListener(type, (/** @type {any} */ event) => {
           const { resultIndex, results, error } = event;
@@ -139,7 +142,8 @@ describe('a page that uses the Web Speech API', { skip }, () => {
     assert.equal(results?.length, 1);
     assert.equal(results[0].isFinal, true);
     assert.equal(results[0].length, 1);
-    assert.match(results[0].transcript, /^And so/);
+    // The file begins to play before a busy computer listens.
+    assert.match(results[0].transcript, /fellow Americans|your country/i);
     assert.ok(results[0].confidence > 0.3 && results[0].confidence <= 1, String(results[0].confidence));
   });
 
@@ -161,7 +165,7 @@ describe('a page that uses the Web Speech API', { skip }, () => {
     const between = ['start', 'audiostart', 'soundstart', 'speechstart', 'result'];
     assert.deepEqual(order(told), [...between, 'speechend', 'soundend', 'audioend', 'end']);
 
-    const given = told.filter(({ type }) => type === 'result').map(({ results = [], resultIndex }) => ({ results, resultIndex }));
+    const given = told.flatMap(({ results, resultIndex }) => (results ? [{ results, resultIndex }] : []));
     const interim = given.filter(({ results }) => !results[results.length - 1].isFinal);
     assert.ok(interim.length > 3, String(interim.length));
     let finals = 0;
