@@ -1,12 +1,18 @@
 /** A stream over an engine that is made up here: how audio is fed, kept, heard again and refused. */
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { unless } from './support/place.mjs';
+import { DIST, unless } from './support/place.mjs';
 
 const skip = unless('package');
 const { Stream } = skip ? /** @type {any} */ ({}) : await import('../dist/worker/stream.js');
+if (!skip) {
+  const { default: startShim } = await import('../dist/shim/auricle_shim.js');
+  await startShim({ module_or_path: await readFile(join(DIST, 'shim/auricle_shim_bg.wasm')) });
+}
 
 const SECOND = 16_000;
 

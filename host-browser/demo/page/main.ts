@@ -159,6 +159,7 @@ class Page {
           onNotice: notices.showNotice,
         });
         this.#auricle = auricle;
+        notices.remove('retrying');
         const { version, flavour } = auricle.engine;
         setText(element('about', HTMLElement), `Auricle ${version}, ${flavour} build. ${LICENCE}`);
         keep(() => void this.#updateBadge());

@@ -4,6 +4,7 @@ import type * as Contract from '../engine/interfaces/auricle-speech-types.js';
 import { AudioError, EngineError } from '../errors.js';
 import type { SessionSettings } from '../protocol.js';
 import { SAMPLE_RATE_HZ, type Notice, type Partials, type Segment, type Transcript, type TranscriptEvent } from '../types.js';
+import { compressionRatio } from '../shim/auricle_shim.js';
 import { Continuity } from './continuity.js';
 import { BufferFull, call, secondsOf, type EngineEvent } from './contract.js';
 import type { EngineSession } from './engine.js';
@@ -247,6 +248,10 @@ export class Stream {
   #tellFinal(segment: Segment, next: EngineEvent | undefined, now: number): void {
     this.traps = 0;
     this.#speechStart = undefined;
+    if (segment.text !== '') {
+      // Of the text as files have it, which begins with a space.
+      segment.compressionRatio = compressionRatio(` ${segment.text}`);
+    }
     this.#segments.push(segment);
     const silence = this.#options.endpointing?.minimumSilence;
     let latencyMs: number | undefined;
