@@ -39,12 +39,16 @@ class Capture extends AudioWorkletProcessor {
     if (this.#to === undefined || samples === undefined) {
       return true;
     }
-    this.#block.set(samples, this.#filled);
-    this.#filled += samples.length;
-    if (this.#filled >= this.#block.length) {
-      this.#send(this.#block);
-      this.#block = new Float32Array(BLOCK_FRAMES);
-      this.#filled = 0;
+    for (let rest = samples; rest.length > 0; ) {
+      const taken = rest.subarray(0, this.#block.length - this.#filled);
+      this.#block.set(taken, this.#filled);
+      this.#filled += taken.length;
+      rest = rest.subarray(taken.length);
+      if (this.#filled === this.#block.length) {
+        this.#send(this.#block);
+        this.#block = new Float32Array(BLOCK_FRAMES);
+        this.#filled = 0;
+      }
     }
     return true;
   }

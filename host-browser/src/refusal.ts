@@ -39,7 +39,8 @@ export function reportOfPage(): CapabilityReport {
 /** Why Auricle cannot run here, where it cannot. */
 export function refusal(report: CapabilityReport, calibration?: Calibration): CapabilityError | undefined {
   if (!report.wasm) {
-    return new CapabilityError('no-wasm', 'This browser does not run WebAssembly: use a current one, or turn it on.');
+    const message = 'This browser does not run WebAssembly: use a current one, or turn it on.';
+    return new CapabilityError('no-wasm', message);
   }
   if (!report.simd) {
     return new CapabilityError('no-simd', 'This browser has no SIMD in WebAssembly: use one of 2023 or later.');
@@ -49,7 +50,7 @@ export function refusal(report: CapabilityReport, calibration?: Calibration): Ca
   }
   const { memoryGib } = report;
   if (memoryGib !== undefined && memoryGib < SMALLEST_MEMORY_GIB) {
-    const message = `This device has ${memoryGib} GiB of memory, and ${SMALLEST_MEMORY_GIB} GiB are needed: use another one.`;
+    const message = `This device has ${memoryGib} GiB of memory, and ${SMALLEST_MEMORY_GIB} are needed: use another one.`;
     return new CapabilityError('too-little-memory', message, { memoryGib });
   }
   if (calibration && calibration.realTimeFactor > SLOWEST_REAL_TIME_FACTOR) {

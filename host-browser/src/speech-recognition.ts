@@ -120,8 +120,8 @@ export class SpeechRecognition extends EventTarget {
   }
 
   /**
-   * Tells how Auricle is to be loaded, for all recognitions of this page: at the first `start` or at `install`, or anew where
-   * it was loaded already.
+   * Tells how Auricle is to be loaded, for all recognitions of this page: at the first `start` or at `install`, or anew
+   * where it was loaded already.
    */
   static configure(configuration: SpeechRecognitionConfiguration): void {
     shared.configure(configuration);

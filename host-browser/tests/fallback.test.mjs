@@ -176,7 +176,8 @@ describe('a device that cannot', { skip }, () => {
 
   test('serves the Web Speech API too, unless the page wants it local', async () => {
     const heard = await page.evaluate(async (url) => {
-      const { SpeechRecognition } = /** @type {Speech} */ (await import(/** @type {any} */ ('/auricle/speech-recognition.js')));
+      /** @type {Speech} */
+      const { SpeechRecognition } = await import(/** @type {any} */ ('/auricle/speech-recognition.js'));
       /** @type {any} */
       const scope = globalThis;
       /** @param {boolean} processLocally */

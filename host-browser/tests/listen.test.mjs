@@ -1,9 +1,9 @@
-/** Live: a microphone that hears a WAV, and everything that can happen to microphone, page and engine meanwhile. */
+/** Listening: to the microphone and to tracks, and how it ends, is cancelled and closed. */
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { eventsUntil, listen, openAuricle } from './support/auricle.mjs';
+import { eventsUntil, isClosed, listen, openAuricle, spy } from './support/auricle.mjs';
 import { launch } from './support/chromium.mjs';
 import { testdata, unless } from './support/place.mjs';
 import { serveSite } from './support/site.mjs';
@@ -39,112 +39,6 @@ async function listening(t, options) {
   await listen(opened.page, options);
   return opened;
 }
-
-/**
- * Notes the streams and audio contexts that the page opens.
- *
- * @param {import('playwright-core').Page} page
- */
-async function spy(page) {
-  await page.evaluate(() => {
-    const page = /** @type {any} */ (globalThis);
-    page.opened = { tracks: [], contexts: [] };
-    const getUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-    navigator.mediaDevices.getUserMedia = async (constraints) => {
-      const stream = await getUserMedia(constraints);
-      page.opened.tracks.push(...stream.getTracks());
-      return stream;
-    };
-    page.AudioContext = class extends AudioContext {
-      constructor(/** @type {AudioContextOptions} */ options) {
-        super(options);
-        page.opened.contexts.push(this);
-      }
-    };
-  });
-}
-
-/**
- * Whether everything that the page had opened is closed.
- *
- * @param {import('playwright-core').Page} page
- */
-async function isClosed(page) {
-  await page.waitForFunction(() => {
-    const { tracks, contexts } = /** @type {any} */ (globalThis).opened;
-    const ended = tracks.every((/** @type {any} */ track) => track.readyState === 'ended');
-    return ended && contexts.every((/** @type {any} */ context) => context.state === 'closed');
-  });
-}
-
-test('what a microphone hears comes as partials and finals, without a long task on the page', { skip }, async (t) => {
-  const { page, complaints } = await listening(t, { wordTimes: true });
-  await page.evaluate(() => {
-    const page = /** @type {any} */ (globalThis);
-    page.tasks = [];
-    new PerformanceObserver((list) => page.tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({
-      type: 'longtask',
-    });
-    page.levels = 0;
-    page.listening.addEventListener('level', (/** @type {CustomEvent} */ { detail }) => {
-      page.levels += detail.peak > 0 && detail.peak <= 1 && page.listening.level === detail.peak ? 1 : 0;
-    });
-    page.dispatched = [];
-    page.listening.addEventListener('final', (/** @type {CustomEvent} */ { detail }) => page.dispatched.push(detail.segment.text));
-    page.iterated = (async () => {
-      const types = [];
-      for await (const { type } of page.listening) {
-        types.push(type);
-      }
-      return types;
-    })();
-  });
-  await page.waitForFunction(() => /** @type {any} */ (globalThis).dispatched.length >= 3, undefined, { timeout: 60_000 });
-  const { transcript, events, tasks, levels, dispatched, iterated, metrics, measures } = await page.evaluate(async () => {
-    const page = /** @type {any} */ (globalThis);
-    const transcript = await page.listening.stop();
-    const iterated = (await page.iterated).filter((/** @type {string} */ type) => type !== 'level');
-    const measures = performance.getEntriesByType('measure').map(({ name }) => name);
-    return { ...page, transcript, iterated, measures };
-  });
-  await isClosed(page);
-
-  const story = events.filter((/** @type {any} */ { type }) => type !== 'notice');
-  const types = story.map((/** @type {any} */ { type }) => type);
-  assert.match(types.join(' '), /^(speechstart( partial)* final speechend ?)+ end$/);
-  assert.ok(types.filter((/** @type {string} */ type) => type === 'partial').length >= 6, types.join(' '));
-  assert.deepEqual(iterated, events.map((/** @type {any} */ { type }) => type));
-  const finals = story.filter((/** @type {any} */ { type }) => type === 'final').map((/** @type {any} */ { segment }) => segment);
-  assert.deepEqual(transcript.segments, finals);
-  assert.deepEqual(transcript.text, finals.map((/** @type {any} */ { text }) => text).filter(Boolean).join(' '));
-  assert.deepEqual(dispatched, finals.map((/** @type {any} */ { text }) => text));
-  assert.match(transcript.text, /country/);
-  finals.forEach((/** @type {any} */ segment, /** @type {number} */ index) => {
-    assert.equal(segment.id, index);
-    const revisions = story
-      .filter((/** @type {any} */ event) => event.segment?.id === index)
-      .map((/** @type {any} */ event) => event.segment.revision);
-    assert.deepEqual(revisions, [...new Set(revisions)].sort((a, b) => a - b));
-  });
-  const { durationS } = story.at(-1);
-  assert.equal(transcript.durationS, durationS);
-
-  const ended = story.filter((/** @type {any} */ { type, segment }) => type === 'final' && segment.endedBy === 'silence');
-  const latencies = ended.map((/** @type {any} */ { latencyMs }) => latencyMs);
-  assert.ok(latencies.length >= 3 && latencies.every((/** @type {number} */ ms) => ms >= 0 && ms < 2_000), `${latencies}`);
-  const live = metrics.filter((/** @type {any} */ { attributes }) => attributes.live);
-  const named = (/** @type {string} */ name) => live.filter((/** @type {any} */ record) => record.name === name);
-  assert.deepEqual(named('final-latency').map((/** @type {any} */ { value }) => value), latencies);
-  assert.ok(named('first-partial').length >= 2);
-  assert.equal(named('real-time-factor').length, finals.length);
-  for (const name of ['first-partial', 'final-latency', 'real-time-factor']) {
-    assert.ok(measures.includes(`auricle:${name}`), name);
-  }
-  assert.ok(levels > 50, `${levels} levels`);
-  console.log(`final latencies: ${latencies.map(Math.round).join(', ')} ms; tasks over 50 ms on the page: ${tasks.length}`);
-  assert.deepEqual(tasks, []);
-  assert.deepEqual(complaints, []);
-});
 
 test('nothing comes any more after `abort`, and everything is closed', { skip }, async (t) => {
   const { page } = await listening(t);
@@ -222,23 +116,6 @@ test('closing ends what listens', { skip }, async (t) => {
   await isClosed(page);
 });
 
-test('a microphone that is unplugged is an error, and what was said until then is kept', { skip }, async (t) => {
-  const { page } = await listening(t);
-  await eventsUntil(page, { type: 'partial' });
-  const { text, name } = await page.evaluate(async () => {
-    const page = /** @type {any} */ (globalThis);
-    page.opened.tracks[0].dispatchEvent(new Event('ended'));
-    const { text } = await page.listening.finished;
-    return { text, name: `${page.listening.error.name} ${page.listening.error.code}` };
-  });
-  assert.equal(name, 'MicrophoneError lost');
-  assert.match(text, /\w/);
-  const events = await eventsUntil(page, { type: 'end' });
-  const story = events.map(({ type }) => type);
-  assert.ok(story.indexOf('error') < story.lastIndexOf('final'), story.join(' '));
-  await isClosed(page);
-});
-
 test('a track of the page\'s own is listened to, told of when muted, and left to the page', { skip }, async (t) => {
   const { context, page } = await openAuricle(browser, site);
   t.after(() => context.close());
@@ -272,123 +149,4 @@ test('a track of the page\'s own is listened to, told of when muted, and left to
     segments: 1,
     outcomes: ['MicrophoneError lost', 'MicrophoneError not-found'],
   });
-});
-
-test('a hidden page and a low battery make partials economical, and finals stay', { skip }, async (t) => {
-  const { context, page } = await openAuricle(browser, site);
-  t.after(() => context.close());
-  await page.evaluate(() => {
-    const page = /** @type {any} */ (globalThis);
-    page.visibility = 'visible';
-    Object.defineProperty(document, 'visibilityState', { get: () => page.visibility });
-    page.battery = Object.assign(new EventTarget(), { level: 0.9, charging: false });
-    /** @type {any} */ (navigator).getBattery = async () => page.battery;
-  });
-  // What is watched, is watched from loading on.
-  await page.evaluate(async () => {
-    const page = /** @type {any} */ (globalThis);
-    page.auricle.close();
-    page.auricle = await page.module.Auricle.load();
-  });
-  await listen(page);
-  await page.evaluate(() => {
-    const page = /** @type {any} */ (globalThis);
-    page.visibility = 'hidden';
-    document.dispatchEvent(new Event('visibilitychange'));
-  });
-  await eventsUntil(page, { type: 'notice', code: 'economical' });
-  await eventsUntil(page, { type: 'final' });
-  await page.evaluate(() => {
-    const page = /** @type {any} */ (globalThis);
-    page.visibility = 'visible';
-    document.dispatchEvent(new Event('visibilitychange'));
-  });
-  await eventsUntil(page, { type: 'notice', code: 'eager' });
-  const codes = await page.evaluate(async () => {
-    const page = /** @type {any} */ (globalThis);
-    page.battery.level = 0.1;
-    page.battery.dispatchEvent(new Event('levelchange'));
-    page.battery.charging = true;
-    page.battery.dispatchEvent(new Event('chargingchange'));
-    await page.listening.stop();
-    return page.events.flatMap((/** @type {any} */ { notice }) => (notice === undefined ? [] : [notice.code]));
-  });
-  assert.deepEqual(codes, ['economical', 'eager', 'economical', 'eager']);
-});
-
-test('audio that the browser holds back comes after a click, and that is told', { skip }, async (t) => {
-  const { page } = await listening(t);
-  await eventsUntil(page, { type: 'speechstart' });
-  await page.evaluate(async () => {
-    const [context] = /** @type {any} */ (globalThis).opened.contexts;
-    // As on a page that nobody has touched: asking is not enough.
-    const resume = context.resume.bind(context);
-    let isTouched = false;
-    window.addEventListener('pointerdown', () => (isTouched = true), { capture: true });
-    context.resume = () => (isTouched ? resume() : new Promise(() => {}));
-    await context.suspend();
-  });
-  await eventsUntil(page, { type: 'notice', code: 'suspended' });
-  await page.mouse.click(10, 10);
-  await eventsUntil(page, { type: 'notice', code: 'resumed' });
-  await eventsUntil(page, { type: 'final' });
-  await page.evaluate(() => /** @type {any} */ (globalThis).listening.stop());
-});
-
-test('another device with another rate is heard in the same session', { skip }, async (t) => {
-  const { page } = await listening(t);
-  await eventsUntil(page, { type: 'final' });
-  const before = await page.evaluate(async () => {
-    const page = /** @type {any} */ (globalThis);
-    const [track] = page.opened.tracks;
-    const settings = { ...track.getSettings(), deviceId: 'another', sampleRate: 44_100 };
-    track.getSettings = () => settings;
-    const { AudioContext } = page;
-    page.AudioContext = class extends AudioContext {
-      constructor() {
-        super({ sampleRate: 44_100 });
-      }
-    };
-    navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
-    return page.events.length;
-  });
-  await eventsUntil(page, { type: 'notice', code: 'device-changed' });
-  await page.waitForFunction(
-    (before) => /** @type {any} */ (globalThis).events.slice(before).some((/** @type {any} */ { type }) => type === 'final'),
-    before,
-    { timeout: 60_000 },
-  );
-  const { ids, rates } = await page.evaluate(async () => {
-    const page = /** @type {any} */ (globalThis);
-    const rates = page.opened.contexts.map((/** @type {any} */ context) => context.sampleRate);
-    const { segments } = await page.listening.stop();
-    return { ids: segments.map((/** @type {any} */ { id }) => id), rates };
-  });
-  assert.deepEqual(ids, ids.map((/** @type {number} */ _, /** @type {number} */ index) => index));
-  assert.equal(rates.length, 2);
-  assert.equal(rates[1], 44_100);
-  await isClosed(page);
-});
-
-test('a device that is too slow says so, loses nothing, and says when it has caught up', { skip }, async (t) => {
-  const { page, worker } = await listening(t);
-  await eventsUntil(page, { type: 'speechstart' });
-  await worker.evaluate(() => {
-    const now = performance.now.bind(performance);
-    // Every look at the clock costs the engine a while.
-    performance.now = () => {
-      const start = now();
-      while (/wasm/.test(String(new Error().stack)) && now() - start < 150);
-      return now();
-    };
-    /** @type {any} */ (globalThis).fast = () => (performance.now = now);
-  });
-  await eventsUntil(page, { type: 'notice', code: 'behind' });
-  await worker.evaluate(() => /** @type {any} */ (globalThis).fast());
-  await eventsUntil(page, { type: 'notice', code: 'caught-up' });
-  const { durationS, lastS } = await page.evaluate(async () => {
-    const { durationS, segments } = await /** @type {any} */ (globalThis).listening.stop();
-    return { durationS, lastS: segments.at(-1).endS };
-  });
-  assert.ok(lastS <= durationS && durationS > 4, `${lastS} ${durationS}`);
 });

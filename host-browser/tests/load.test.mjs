@@ -192,6 +192,17 @@ test('an engine that is not where it should be is told with its address', { skip
   assert.equal(plain, 'done');
 });
 
+test('a policy that forbids WebAssembly is told, and what to add to it', { skip }, async (t) => {
+  const strict = await serveSite({}, { csp: "default-src 'self'" });
+  t.after(() => strict.close());
+  const { context, page } = await openModule(browser, strict);
+  t.after(() => context.close());
+  const message = await page.evaluate(() =>
+    /** @type {any} */ (globalThis).module.Auricle.load().catch((/** @type {Error} */ error) => error.message),
+  );
+  assert.match(message, /add 'wasm-unsafe-eval' to its script-src/);
+});
+
 /**
  * Waits for something that no event tells of.
  *

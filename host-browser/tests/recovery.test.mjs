@@ -144,7 +144,7 @@ test('an engine that fails again and again ends what listens with an error', { s
   t.after(() => context.close());
   await listen(page);
   await eventsUntil(page, { type: 'partial' });
-  await breakClock(worker, Infinity, '');
+  await breakClock(worker, Infinity, 'pollTranscript');
   const outcome = await page.evaluate(() => {
     const { listening, outcome } = /** @type {any} */ (globalThis);
     return outcome(listening.finished);

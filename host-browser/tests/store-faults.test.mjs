@@ -182,6 +182,23 @@ describe('faults', { skip: unless('package', 'chromium') }, () => {
     assert.equal(obtained.fetchedBytes, FILE.length);
   });
 
+  test('another origin that allows no If-Range and shows no Content-Range is asked without and believed', async (t) => {
+    server.csp = '';
+    const store = await open(t);
+    const other = await new FaultServer(FILE).start();
+    t.after(() => other.close());
+    other.shared = true;
+    other.plan = (_, index) => (index === 0 ? { cutAfter: 200_000 } : {});
+    server.reached(200_000).then(() => other.got(200_000));
+    const { obtained, sink } = await store.obtained({ source: other.source() });
+    assert.equal(sink.begins, 1);
+    assert.equal(obtained.fetchedBytes, FILE.length);
+    assert.deepEqual(other.asked.map(({ range, ifRange }) => [range, ifRange]), [
+      [undefined, undefined],
+      ['bytes=200000-', undefined],
+    ]);
+  });
+
   test('cancelling throws the reason, keeps what has come, and the next goes on', async (t) => {
     const store = await open(t);
     server.plan = () => ({ stallAfter: 200_000 });

@@ -76,6 +76,7 @@ impl Filters {
 
     /// One panel's outputs of `ROWS` windows from `first` on.
     #[inline(never)]
+    #[allow(unsafe_code)] // A checked load costs a branch per product.
     fn tile<const ROWS: usize>(
         &self,
         panel: usize,
@@ -85,20 +86,32 @@ impl Filters {
         step: usize,
         out: &mut [f32],
     ) {
+        /// Taps in a round: the host may check its deadline in each.
+        const ROUND: usize = 16;
         let rows: [&[f32]; ROWS] = std::array::from_fn(|row| &samples[(first + row) * step..][..self.taps]);
+        let weights = &weights[..self.taps];
         let mut sums = [[F32x4::splat(0.0); 2]; ROWS];
-        let (quads, rest) = weights.as_chunks::<4>();
-        // Four taps an iteration: the host may check its deadline in each.
-        for (quad, weights) in quads.iter().enumerate() {
-            let taps: [&[f32; 4]; ROWS] =
-                std::array::from_fn(|row| rows[row][4 * quad..].first_chunk().expect("a sample for every tap"));
-            for (tap, weights) in weights.iter().enumerate() {
-                add_products(&mut sums, weights, taps.map(|taps| taps[tap]));
-            }
+        let mut done = 0;
+        // Unrolled by hand, and where it may end all sums must be there: Cranelift, which puts off every computation until
+        // something that cannot wait needs it, would else load what several taps need, and spill most of it.
+        macro_rules! round {
+            ($($next:literal)*) => {
+                loop {
+                    $(
+                        let tap = done + $next;
+                        if tap == self.taps {
+                            break;
+                        }
+                        // SAFETY: there are `taps` weights, and it ends before more are asked for.
+                        let filters = unsafe { weights.get_unchecked(tap) };
+                        // SAFETY: as many samples are in each row.
+                        add_products(&mut sums, filters, rows.map(|row| unsafe { *row.get_unchecked(tap) }));
+                    )*
+                    done += ROUND;
+                }
+            };
         }
-        for (tap, weights) in (4 * quads.len()..).zip(rest) {
-            add_products(&mut sums, weights, rows.map(|row| row[tap]));
-        }
+        round!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
         for (row, sums) in sums.iter().enumerate() {
             let out = &mut out[(first + row) * self.outputs..][..self.outputs][panel * PANEL..];
             match out.first_chunk_mut::<PANEL>() {

@@ -98,6 +98,12 @@ mod vector {
             Self(v128_andnot(self.0, f32x4_lt(a.0, b.0)))
         }
 
+        /// Whether any of the four is at least as large as its counterpart.
+        #[inline(always)]
+        pub(crate) fn any_at_least(self, other: Self) -> bool {
+            v128_any_true(f32x4_ge(self.0, other.0))
+        }
+
         /// Neighbours changed places: 1, 0, 3, 2.
         #[inline(always)]
         pub(crate) fn swap_pairs(self) -> Self {
@@ -279,6 +285,12 @@ mod vector {
         #[inline(always)]
         pub(crate) fn zero_where_less(self, a: Self, b: Self) -> Self {
             Self(from_fn(|i| if a.0[i] < b.0[i] { 0.0 } else { self.0[i] }))
+        }
+
+        /// Whether any of the four is at least as large as its counterpart.
+        #[inline(always)]
+        pub(crate) fn any_at_least(self, other: Self) -> bool {
+            self.0.iter().zip(other.0).any(|(&a, b)| a >= b)
         }
 
         /// Neighbours changed places: 1, 0, 3, 2.

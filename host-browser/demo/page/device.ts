@@ -9,13 +9,21 @@ import { milliseconds, roughBytes } from './units.js';
 /** Shows the report, and offers to measure. Says at once where the device cannot. */
 export async function showDevice(): Promise<void> {
   const button = element('calibrate', HTMLButtonElement);
-  const found = await report();
+  const details = element('device', HTMLDetailsElement);
+  let found = await report();
+  let calibration: Calibration | undefined;
   show(found);
+  details.addEventListener('toggle', () => {
+    if (details.open) {
+      // What is stored has changed since the page was opened.
+      void report().then((report) => show((found = report), calibration));
+    }
+  });
   button.addEventListener('click', () => {
     button.disabled = true;
     setText(button, 'Measuring…');
     calibrate()
-      .then((calibration) => show(found, calibration), notices.showError)
+      .then((measured) => show(found, (calibration = measured)), notices.showError)
       .finally(() => {
         button.disabled = false;
         setText(button, 'Measure again');

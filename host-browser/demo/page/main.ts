@@ -159,6 +159,7 @@ class Page {
           onNotice: notices.showNotice,
         });
         this.#auricle = auricle;
+        notices.remove('retrying');
         const { version, flavour } = auricle.engine;
         setText(element('about', HTMLElement), `Auricle ${version}, ${flavour} build. ${LICENCE}`);
         keep(() => void this.#updateBadge());
@@ -200,14 +201,17 @@ class Page {
   async #transcribe(file: File, signal: AbortSignal): Promise<string> {
     const auricle = await this.#load(signal);
     this.#enter('transcribing');
+    // Shown once something is known of it: what is no recording leaves what was there.
     const take = new Take(file.name, file.name.replace(/\.[^.]*$/, ''));
-    this.#takes.add(take);
     status.say(`Reading ${file.name}…`);
     const begunMs = performance.now();
     const { durationS } = await auricle.transcribe(file, {
       signal,
       onEvent: this.#hearing(take),
-      onProgress: (progress) => status.showTranscribing(file.name, progress),
+      onProgress: (progress) => {
+        this.#takes.update(take);
+        status.showTranscribing(file.name, progress);
+      },
     });
     take.durationS = durationS;
     this.#takes.update(take);

@@ -38,9 +38,11 @@ export class TakeList {
     this.#show(take);
   }
 
-  /** Shows what has changed in a take, if it is the one that is shown. */
+  /** Shows what has changed in a take, if it is the one that is shown, as a new one is. */
   update(take: Take): void {
-    if (take === this.#shown) {
+    if (!this.#takes.includes(take)) {
+      this.add(take);
+    } else if (take === this.#shown) {
       this.#view.update();
       this.#enable();
     }

@@ -37,8 +37,9 @@ export function languageName(tag: string): string {
   return new Intl.DisplayNames('en', { type: 'language', fallback: 'code' }).of(tag) ?? tag;
 }
 
-/** The value in the middle; nothing of nothing. */
+/** The value in the middle, or between the two there; nothing of nothing. */
 export function median(values: readonly number[]): number | undefined {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
+  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return low === undefined || high === undefined ? undefined : (low + high) / 2;
 }

@@ -150,8 +150,9 @@ export class ServerListening {
         if (!this.#isSpeech) this.#keepLead();
     }
     if (this.#waitingS > MOST_WAITING_S) {
-      const message = `The server is slower than the speech, and ${Math.round(this.#waitingS)} s wait for it: try again later.`;
-      this.#reject(new AudioError('too-far-behind', message, { lostS: this.#waitingS }));
+      const lostS = this.#waitingS;
+      const message = `The server is slower than the speech, and ${Math.round(lostS)} s wait for it: try again later.`;
+      this.#reject(new AudioError('too-far-behind', message, { lostS }));
       this.close();
     }
   }
@@ -193,7 +194,8 @@ export class ServerListening {
     level.squares += squares;
     level.samples += samples;
     if (level.samples >= LEVEL_INTERVAL_S * this.#sampleRateHz) {
-      this.onEvent({ type: 'level', peak: Math.min(1, level.peak), rms: Math.min(1, Math.sqrt(level.squares / level.samples)) });
+      const rms = Math.sqrt(level.squares / level.samples);
+      this.onEvent({ type: 'level', peak: Math.min(1, level.peak), rms: Math.min(1, rms) });
       this.#level = { peak: 0, squares: 0, samples: 0 };
     }
   }

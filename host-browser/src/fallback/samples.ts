@@ -1,4 +1,4 @@
-/** Audio as servers take it: one channel at 16 000 Hz. The browser decodes and changes the rate, since no engine is there. */
+/** Audio as servers take it: one channel at 16 000 Hz. The browser decodes and changes the rate: no engine is there. */
 
 import { AudioError } from '../errors.js';
 import type { RecordedAudio } from '../protocol.js';

@@ -76,15 +76,17 @@ async function compileModule(url: URL, signal: AbortSignal): Promise<WebAssembly
     return await WebAssembly.compile(await response.arrayBuffer());
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof WebAssembly.CompileError) {
-      const message =
-        /Content.Security.Policy|unsafe-eval/i.test(error.message)
-          ? "The page's content-security policy forbids WebAssembly: add 'wasm-unsafe-eval' to script-src."
-          : `What the server gives as ${url.pathname} is not the engine (${error.message}): publish Auricle's files as they are.`;
-      throw new EngineError('unreachable', message, { url: url.href });
-    }
-    throw new EngineError('unreachable', `The engine was cut off (${String(error)}): try again.`, { url: url.href });
+    throw unusableCode(error, url);
   }
+}
+
+/** Why WebAssembly that is there cannot be used. */
+export function unusableCode(error: unknown, url: URL): EngineError {
+  const isForbidden = error instanceof WebAssembly.CompileError && /Content.Security.Policy|unsafe-eval/i.test(error.message);
+  const message = isForbidden
+    ? "The page's content-security policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src."
+    : `${url.pathname} was not got as it should be (${String(error)}): try again, and publish Auricle's files as they are.`;
+  return new EngineError('unreachable', message, { url: url.href });
 }
 
 async function get(url: URL, signal: AbortSignal): Promise<Response> {

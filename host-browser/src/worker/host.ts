@@ -117,6 +117,11 @@ export class Host {
     return session;
   }
 
+  /** Whether this is a session of the present instance. */
+  has(session: EngineSession): boolean {
+    return this.#sessions.has(session);
+  }
+
   /** Lets go of a session. */
   release(session: EngineSession): void {
     if (this.#sessions.delete(session)) {
@@ -208,11 +213,19 @@ class Filler {
         }
       },
     };
-    const either = AbortSignal.any([signal, this.#noEngine.signal]);
+    // `AbortSignal.any` would do it, in browsers of 2024 and later.
+    const either = new AbortController();
+    const stop = (): void => either.abort();
+    for (const each of [signal, this.#noEngine.signal]) {
+      each.addEventListener('abort', stop);
+      if (each.aborted) {
+        stop();
+      }
+    }
     try {
       const obtained = await store.obtain(this.source, sink, {
         ...options,
-        signal: either,
+        signal: either.signal,
         onProgress: ({ loadedBytes, source }) => this.meter.loaded(loadedBytes, source),
       });
       const done = performance.now();
@@ -221,11 +234,15 @@ class Filler {
     } catch (error) {
       signal.throwIfAborted();
       throw this.#noEngine.signal.aborted ? this.#failure : error;
+    } finally {
+      signal.removeEventListener('abort', stop);
     }
   }
 
-  /** The loader that has taken the whole file. */
-  finish(): EngineLoader {
+  /** The loader that has taken the whole file, of the instance that it was promised. */
+  finish(instance: Instance): EngineLoader {
+    // The file may have been there first.
+    this.#instance = instance;
     this.#attempt(() => this.#flush());
     if (this.#failure !== undefined) {
       throw this.#failure;
@@ -276,7 +293,7 @@ class Filler {
 
 async function finishLoading(instance: Instance, filler: Filler): Promise<Ready> {
   try {
-    const loader = filler.finish();
+    const loader = filler.finish(instance);
     const model = call(() => instance.loadModel(loader));
     return { instance, model };
   } catch (error) {

@@ -1,10 +1,10 @@
 /** The model store and all else that is Rust in the Worker: the shim, started once. */
 
-import startShim, { deviceReport, ModelStore, type DeviceReport, type Obtained } from '../shim/auricle_shim.js';
-import { EngineError } from '../errors.js';
+import startShim, { deviceReport, Marks, ModelStore, type DeviceReport, type Obtained } from '../shim/auricle_shim.js';
 import type { StoreKind } from '../types.js';
+import { unusableCode } from './engine.js';
 
-export { ModelStore, type Obtained };
+export { Marks, ModelStore, type Obtained };
 
 const SHIM = new URL('../shim/auricle_shim_bg.wasm?no-inline', import.meta.url);
 
@@ -17,8 +17,7 @@ export async function startedShim(): Promise<void> {
     await started;
   } catch (error) {
     started = undefined;
-    const message = `Auricle's files were not got (${String(error)}): check the connection, and publish them as they are.`;
-    throw new EngineError('unreachable', message, { url: SHIM.href });
+    throw unusableCode(error, SHIM);
   }
 }
 

@@ -1,9 +1,10 @@
 /** One stream of audio and its events, whatever becomes of the instance that works on it. */
 
 import type * as Contract from '../engine/interfaces/auricle-speech-types.js';
-import { AudioError } from '../errors.js';
+import { AudioError, EngineError } from '../errors.js';
 import type { SessionSettings } from '../protocol.js';
 import { SAMPLE_RATE_HZ, type Notice, type Partials, type Segment, type Transcript, type TranscriptEvent } from '../types.js';
+import { compressionRatio } from '../shim/auricle_shim.js';
 import { Continuity } from './continuity.js';
 import { BufferFull, call, secondsOf, type EngineEvent } from './contract.js';
 import type { EngineSession } from './engine.js';
@@ -129,9 +130,14 @@ export class Stream {
     this.notice({ code: on ? 'economical' : 'eager', message });
   }
 
+  /** The session, unless its instance was lost. */
+  get #present(): EngineSession | undefined {
+    return this.#session !== undefined && this.host.has(this.#session) ? this.#session : undefined;
+  }
+
   #setPartials(): void {
     const partials: Partials = this.#isEconomical ? 'economical' : this.#options.partials;
-    const session = this.#session;
+    const session = this.#present;
     if (session !== undefined) {
       call(() => session.setPartials(partials));
     }
@@ -144,9 +150,13 @@ export class Stream {
   /** Does some milliseconds of work. Throws `Trap` where the instance is lost, and what the audio or the model fails with. */
   turn(): void {
     const began = performance.now();
-    const session = (this.#session ??= this.#reopen());
+    const session = this.#present ?? this.#reopen();
     this.#feed(session);
     const poll = call(() => session.pollTranscript(STEPS));
+    if (poll.more && poll.steps === 0 && poll.events.length === 0) {
+      // It would be polled for ever.
+      throw new EngineError('internal', 'The engine says that there is work left, and does none: report it.');
+    }
     this.#more = poll.more;
     const heard = call(() => session.metrics());
     this.#heard = this.#continuity.sessionStart + Number(heard.audioSamples) - heard.bufferedSamples;
@@ -158,9 +168,8 @@ export class Stream {
     this.#watchLag();
   }
 
-  /** The instance is lost: the unfinished segment will be heard again. */
+  /** The instance is lost: the unfinished segment will be heard again, in a session of the next one. */
   instanceLost(): void {
-    this.#session = undefined;
     this.#more = true;
   }
 
@@ -239,6 +248,10 @@ export class Stream {
   #tellFinal(segment: Segment, next: EngineEvent | undefined, now: number): void {
     this.traps = 0;
     this.#speechStart = undefined;
+    if (segment.text !== '') {
+      // Of the text as files have it, which begins with a space.
+      segment.compressionRatio = compressionRatio(` ${segment.text}`);
+    }
     this.#segments.push(segment);
     const silence = this.#options.endpointing?.minimumSilence;
     let latencyMs: number | undefined;

@@ -9,7 +9,7 @@ import { Host, notLoaded } from './host.js';
 import { LiveInput } from './live-input.js';
 import { samplesOf } from './recorded.js';
 import { Scheduler, type Outcome } from './scheduler.js';
-import { openStore, reportOfDevice } from './store.js';
+import { Marks, openStore, reportOfDevice } from './store.js';
 import { Stream } from './stream.js';
 import { nextTurn } from './turns.js';
 
@@ -132,6 +132,7 @@ function measured(name: MetricsRecord['name'], value: number, unit: 'ms' | '1', 
   const end = performance.now();
   const span = unit === 'ms' ? { start: Math.max(0, end - value), end } : { start: end, end };
   performance.measure(`auricle:${name}`, { ...span, detail: { value, unit, ...attributes } });
+  Marks.mark(name);
   post({ kind: 'metrics', record: { name, value, unit, timestampMs: performance.timeOrigin + end, attributes } });
 }
 
@@ -176,7 +177,7 @@ async function listen(id: number, request: RequestOf<'listen'>, signal: AbortSig
   try {
     const outcome = run(stream, signal, () => {});
     post({ kind: 'opened', id });
-    stream.setEconomy(isEconomical);
+    scheduler?.setEconomy(isEconomical);
     return await outcome;
   } finally {
     inputs.delete(id);

@@ -5,7 +5,7 @@ import startShim, { Conditioner, decodeWav, deviceReport, Marks, ModelStore } fr
 
 const ready = startShim({ module_or_path: new URL('./shim/auricle_shim_bg.wasm', import.meta.url) });
 
-/** @type {Map<string, AbortController>} */
+/** What was told of loads under way, and who waits for more. */
 const running = new Map();
 
 /** Takes a file as the engine would, and tells its digest from the browser's own implementation. */
@@ -64,13 +64,14 @@ async function deleteFiles() {
 const methods = {
   async obtain({ kind = 'auto', source, options = {}, id, trouble }) {
     const controller = new AbortController();
-    running.set(id, controller);
     const progress = [];
+    const waiting = [];
+    running.set(id, { controller, progress, waiting });
     const notices = [];
     const sink = new CountingSink(trouble);
     const onProgress = (step) => {
       progress.push(step);
-      postMessage({ id, progress: step });
+      waiting.splice(0).forEach((look) => look());
     };
     const onNotice = ({ code }) => notices.push(code);
     try {
@@ -82,7 +83,14 @@ const methods = {
     }
   },
   cancel({ name }) {
-    running.get(name)?.abort();
+    running.get(name).controller.abort();
+  },
+  /** Waits until progress of a load under way was told, from one of these sources. */
+  async told({ name, sources }) {
+    const { progress, waiting } = running.get(name);
+    while (!progress.some(({ source }) => sources.includes(source))) {
+      await new Promise((resolve) => waiting.push(resolve));
+    }
   },
   /** Fails as `obtain` does. */
   async attempt({ source }) {

@@ -85,3 +85,40 @@ export async function eventsUntil(page, wanted) {
   );
   return await page.evaluate(() => /** @type {any} */ (globalThis).events);
 }
+
+/**
+ * Notes the streams and audio contexts that the page opens.
+ *
+ * @param {import('playwright-core').Page} page
+ */
+export async function spy(page) {
+  await page.evaluate(() => {
+    const page = /** @type {any} */ (globalThis);
+    page.opened = { tracks: [], contexts: [] };
+    const getUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      const stream = await getUserMedia(constraints);
+      page.opened.tracks.push(...stream.getTracks());
+      return stream;
+    };
+    page.AudioContext = class extends AudioContext {
+      constructor(/** @type {AudioContextOptions} */ options) {
+        super(options);
+        page.opened.contexts.push(this);
+      }
+    };
+  });
+}
+
+/**
+ * Whether everything that the page had opened is closed.
+ *
+ * @param {import('playwright-core').Page} page
+ */
+export async function isClosed(page) {
+  await page.waitForFunction(() => {
+    const { tracks, contexts } = /** @type {any} */ (globalThis).opened;
+    const ended = tracks.every((/** @type {any} */ track) => track.readyState === 'ended');
+    return ended && contexts.every((/** @type {any} */ context) => context.state === 'closed');
+  });
+}

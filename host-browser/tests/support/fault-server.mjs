@@ -16,13 +16,13 @@ import { DIST, testdata } from './place.mjs';
  * @property {boolean} [atOnce] It ends whether the store has them or not.
  * @property {boolean} [reset] It is reset then, and what is still on its way is lost.
  * @property {number} [stallAfter] Nothing more comes after so many bytes, and the connection stays.
+ * @property {{ after: number, until: Promise<unknown> }} [hold] After so many bytes, it waits for this before it goes on.
  * @property {boolean} [ignoreRange] The whole file comes, whatever was asked for.
  * @property {boolean} [ignoreIfRange] A part comes, though the file is another by now.
  * @property {number} [status] This status, and a line of text.
  * @property {Record<string, string | undefined>} [headers] In place of the right ones.
  * @property {Buffer} [body] In place of the file.
  * @property {boolean} [chunked] Without a length.
- * @property {number} [bytesPerTick] So many bytes at a time, with a breath between them.
  *
  * @typedef {{ method: string, path: string, range?: string, ifRange?: string }} Asked
  */
@@ -46,6 +46,10 @@ export class FaultServer {
   sentBytes = 0;
   etag = '"first"';
   lastModified = 'Sun, 01 Nov 2026 00:00:00 GMT';
+  /** The policy that its pages are under. */
+  csp = STRICT_CSP;
+  /** Whether pages of other origins may ask: with no header that needs permission, and seeing none that needs it. */
+  shared = false;
   /** @type {(asked: Asked, index: number) => Fault} What is wrong with each answer. */
   plan = () => ({});
 
@@ -116,7 +120,16 @@ export class FaultServer {
    */
   async #answer(request, response) {
     const path = request.url ?? '/';
-    response.setHeader('content-security-policy', STRICT_CSP);
+    if (this.csp !== '') {
+      response.setHeader('content-security-policy', this.csp);
+    }
+    if (request.method === 'OPTIONS') {
+      response.writeHead(403).end();
+      return;
+    }
+    if (this.shared) {
+      response.setHeader('access-control-allow-origin', '*');
+    }
     const known = FILES.get(path);
     if (known !== undefined) {
       response.setHeader('content-type', known[0]).end(await readFile(known[1]));
@@ -169,14 +182,15 @@ export class FaultServer {
 
     const first = Number(from ?? 0);
     const end = Math.min(fault.cutAfter ?? Infinity, fault.stallAfter ?? Infinity, body.length);
-    const step = fault.bytesPerTick ?? WRITE_BYTES;
     const arrived = this.reached(first + end);
-    for (let at = 0; at < end && !response.destroyed; at += step) {
-      const piece = body.subarray(at, Math.min(at + step, end));
-      this.sentBytes += piece.length;
-      await new Promise((resolve) => response.write(piece, resolve));
-      if (fault.bytesPerTick !== undefined) {
-        await new Promise((resolve) => setTimeout(resolve, 5));
+    const stops = [fault.hold?.after ?? end, end].sort((a, b) => a - b);
+    for (let at = 0; at < end && !response.destroyed; ) {
+      const stop = Math.min(at + WRITE_BYTES, stops.find((stop) => stop > at) ?? end);
+      await new Promise((resolve) => response.write(body.subarray(at, stop), resolve));
+      this.sentBytes += stop - at;
+      at = stop;
+      if (at === fault.hold?.after) {
+        await fault.hold.until;
       }
     }
     // The store looks at the first bytes before it gives any.

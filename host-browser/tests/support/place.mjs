@@ -28,6 +28,9 @@ export const MODELS = join(HOME, 'models');
 /** The default model's file. */
 export const MODEL = join(MODELS, 'moonshine-tiny-en-q8.gguf');
 
+/** The command, as tests build it. */
+export const COMMAND = join(TARGET, 'release', process.platform === 'win32' ? 'auricle.exe' : 'auricle');
+
 /**
  * A file of `testdata`.
  *
@@ -71,6 +74,7 @@ const NEEDS = {
   package: () => existsSync(join(DIST, 'index.js')) || 'there is no host-browser/dist: `cargo xtask browser` makes it',
   tarball: () => existsSync(TARBALL) || `there is no ${TARBALL}: \`cargo xtask pack\` makes it`,
   model: () => existsSync(MODEL) || `there is no ${MODEL}: \`cargo xtask demo\` gets it`,
+  command: () => existsSync(COMMAND) || `there is no ${COMMAND}: \`cargo build --release --package auricle\` makes it`,
   chromium: () => CHROMIUM !== undefined || 'there is no Chromium on the PATH, and the variable CHROMIUM names none',
   firefox: () => FIREFOX !== undefined || 'there is no Firefox on the PATH, and the variable FIREFOX names none',
 };

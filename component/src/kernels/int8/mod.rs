@@ -243,8 +243,9 @@ impl<const VECTORS: usize> Columns<VECTORS> {
         Self {
             sums: std::array::from_fn(|v| I32x4::load(matrix.sums[vectors(v)].first_chunk().expect("four"))),
             scales: std::array::from_fn(|v| F32x4::load(matrix.scales[vectors(v)].first_chunk().expect("four"))),
-            biases: std::array::from_fn(|v| {
-                F32x4::load_some(bias.and_then(|bias| bias.get(vectors(v).start..)).unwrap_or_default())
+            // Where there is none, nothing is copied to find that out.
+            biases: bias.map_or([F32x4::splat(0.0); VECTORS], |bias| {
+                std::array::from_fn(|v| F32x4::load_some(bias.get(vectors(v).start..).unwrap_or_default()))
             }),
         }
     }

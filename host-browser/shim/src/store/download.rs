@@ -1,5 +1,8 @@
 //! A download, from where it was cut, through failures, to the verified file.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use js_sys::{Object, Promise, Uint8Array};
 use wasm_bindgen::prelude::{JsCast, JsValue};
 use web_sys::{AbortController, ReadableStreamDefaultReader, Response};
@@ -32,8 +35,8 @@ pub(crate) struct Download<'a> {
     pub(crate) wanted: &'a Wanted,
     pub(crate) options: &'a Options,
     pub(crate) cancel: &'a Cancel,
-    pub(crate) progress: &'a mut Progress,
-    pub(crate) channel: &'a Channel,
+    pub(crate) progress: Rc<RefCell<Progress>>,
+    pub(crate) channel: Channel,
     pub(crate) feed: &'a mut Feed,
     pub(crate) keeper: Keeper<'a>,
     /// What the server told of the bytes that are there.
@@ -87,7 +90,7 @@ impl Download<'_> {
             self.options.notify("retrying", &error.message);
             self.cancel.sleep(wait_ms).await?;
         }
-        let report = self.progress.report();
+        let report = self.progress.borrow().report();
         self.options.tell(report, self.wanted.bytes, From::Network, false);
         self.channel.tell(report);
         let kind = self.keeper.complete().await;
@@ -212,7 +215,8 @@ impl Download<'_> {
             self.keeper.append(bytes).await?;
             self.feed.push(bytes);
             budget.reached(end);
-            if let Some(report) = self.progress.add(js::now_ms(), u64::from(bytes.length()), end) {
+            let report = self.progress.borrow_mut().add(js::now_ms(), u64::from(bytes.length()), end);
+            if let Some(report) = report {
                 self.options.tell(report, total, From::Network, false);
                 self.channel.tell(report);
             }

@@ -90,7 +90,7 @@ impl<'a> Obtaining<'a> {
         }
         let progress = self.progress.clone();
         let tell = self.options.teller(self.wanted.bytes);
-        let _listening = Channel::listen(&self.wanted.sha256, move |mut report| {
+        let _listening = Channel::wait(&self.wanted.sha256, move |mut report| {
             report.loaded_bytes = progress.borrow_mut().heard(report.loaded_bytes);
             tell(report);
         });
@@ -157,13 +157,14 @@ impl<'a> Obtaining<'a> {
             let kind = keeper.complete().await;
             return self.found_whole(kind);
         }
-        let mut progress = self.progress.take();
+        let progress = self.progress.clone();
+        let now = progress.clone();
         let download = Download {
             wanted: self.wanted,
             options: self.options,
             cancel: self.cancel,
-            progress: &mut progress,
-            channel: &Channel::open(&self.wanted.sha256),
+            progress,
+            channel: Channel::lead(&self.wanted.sha256, move || now.borrow().report()),
             feed: &mut self.feed,
             keeper,
             known,

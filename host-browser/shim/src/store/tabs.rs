@@ -62,46 +62,65 @@ impl Drop for Lock {
     }
 }
 
-/// What tabs tell each other of one file.
+/// What tabs tell each other of one file. One that begins to wait asks, and the one that leads tells.
 pub(crate) struct Channel {
     /// Missing in old browsers: then nothing is told.
     channel: Option<BroadcastChannel>,
-    _listener: Option<Closure<dyn FnMut(MessageEvent)>>,
+    _listener: Closure<dyn FnMut(MessageEvent)>,
 }
 
 impl Channel {
-    pub(crate) fn open(sha256: &str) -> Self {
-        let there = js::is_there(&js::global("BroadcastChannel"));
-        let channel = there.then(|| BroadcastChannel::new(&format!("auricle:model:{sha256}")).ok()).flatten();
-        Self { channel, _listener: None }
+    /// For the tab that leads: `now` is asked how far it is.
+    pub(crate) fn lead(sha256: &str, now: impl Fn() -> Report + 'static) -> Self {
+        Self::open(sha256, move |channel, message| {
+            if js::get(message, "ask").is_truthy() {
+                tell(channel, now());
+            }
+        })
     }
 
-    /// Calls `heard` with what other tabs tell.
-    pub(crate) fn listen(sha256: &str, mut heard: impl FnMut(Report) + 'static) -> Self {
-        let mut channel = Self::open(sha256);
-        let listener = Closure::new(move |event: MessageEvent| {
-            let message = event.data();
-            if let Some(loaded_bytes) = js::whole(&message, "loadedBytes") {
-                let bytes_per_second = js::get(&message, "bytesPerSecond").as_f64().unwrap_or(0.0);
+    /// For a tab that waits: `heard` gets what the one that leads tells.
+    pub(crate) fn wait(sha256: &str, heard: impl Fn(Report) + 'static) -> Self {
+        let waiting = Self::open(sha256, move |_, message| {
+            if let Some(loaded_bytes) = js::whole(message, "loadedBytes") {
+                let bytes_per_second = js::get(message, "bytesPerSecond").as_f64().unwrap_or(0.0);
                 heard(Report { loaded_bytes, bytes_per_second });
             }
         });
-        if let Some(channel) = &channel.channel {
+        if let Some(channel) = &waiting.channel {
+            let _ = channel.post_message(&js::object(&[("ask", true.into())]));
+        }
+        waiting
+    }
+
+    fn open(sha256: &str, heard: impl Fn(&BroadcastChannel, &JsValue) + 'static) -> Self {
+        let there = js::is_there(&js::global("BroadcastChannel"));
+        let channel = there.then(|| BroadcastChannel::new(&format!("auricle:model:{sha256}")).ok()).flatten();
+        let own = channel.clone();
+        let listener = Closure::new(move |event: MessageEvent| {
+            if let Some(channel) = &own {
+                heard(channel, &event.data());
+            }
+        });
+        if let Some(channel) = &channel {
             channel.set_onmessage(Some(listener.as_ref().unchecked_ref()));
         }
-        channel._listener = Some(listener);
-        channel
+        Self { channel, _listener: listener }
     }
 
     pub(crate) fn tell(&self, report: Report) {
         if let Some(channel) = &self.channel {
-            let message = js::object(&[
-                ("loadedBytes", (report.loaded_bytes as f64).into()),
-                ("bytesPerSecond", report.bytes_per_second.into()),
-            ]);
-            let _ = channel.post_message(&message);
+            tell(channel, report);
         }
     }
+}
+
+fn tell(channel: &BroadcastChannel, report: Report) {
+    let message = js::object(&[
+        ("loadedBytes", (report.loaded_bytes as f64).into()),
+        ("bytesPerSecond", report.bytes_per_second.into()),
+    ]);
+    let _ = channel.post_message(&message);
 }
 
 impl Drop for Channel {

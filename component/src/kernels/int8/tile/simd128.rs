@@ -10,11 +10,11 @@ pub(in crate::kernels) const GROUP: usize = 2;
 /// Whether adding up in 16 bits makes a difference here.
 pub(in crate::kernels) const SHORT_SUMS: bool = false;
 /// Rows of the tile that is fastest.
-pub(in crate::kernels) const TILE_ROWS: usize = 4;
+pub(in crate::kernels) const TILE_ROWS: usize = 2;
 /// See [`TILE_ROWS`].
 pub(in crate::kernels) const TILE_ROWS_LONG: usize = TILE_ROWS;
 /// Vectors of the tile that is fastest.
-pub(in crate::kernels) const TILE_VECTORS: usize = 2;
+pub(in crate::kernels) const TILE_VECTORS: usize = 4;
 
 /// The same two 16-bit values in every lane.
 #[inline(always)]
@@ -34,38 +34,55 @@ pub(in crate::kernels) fn tile<const ROWS: usize, const VECTORS: usize, const WI
     columns: usize,
 ) -> [[I32x4; VECTORS]; ROWS] {
     const HALF: usize = CHUNK / 2;
+    /// Pairs of columns in a round. The more, the less it costs that Cranelift keeps all sums in memory from one round to
+    /// the next, since it asks between them whether the time is up.
+    const ROUND: usize = 24;
     assert!(fits(panel, VECTORS, WIDTH, &rows, columns));
     const { assert!(LANES * GROUP == HALF) };
     let mut sums = [[i32x4_splat(0); VECTORS]; ROWS];
-    let bytes = panel.as_ptr();
+    let mut rows = rows.map(<[u8]>::as_ptr);
+    let mut panel = panel.as_ptr();
     // SAFETY: the panel holds all groups of these columns and vectors, and the rows whole chunks; see the assertion.
-    let channels = |group: usize, vector: usize| unsafe {
-        i16x8_load_extend_i8x8(bytes.add((group * WIDTH + vector) * LANES * GROUP).cast())
-    };
-    // SAFETY: as above.
-    let half = |row: usize, column: usize| unsafe { i16x8_load_extend_i8x8(rows[row].as_ptr().add(column).cast()) };
-    // Vector by vector, and unrolled by hand: `spread` must know its lane.
-    macro_rules! add {
-        ($column:expr, $($pair:literal)*) => {{
-            let row: [v128; ROWS] = std::array::from_fn(|row| half(row, $column));
-            for vector in 0..VECTORS {
+    let load = |from: *const u8, offset: usize| unsafe { i16x8_load_extend_i8x8(from.add(offset).cast()) };
+    let mut left = columns / GROUP;
+    // Pair by pair, and unrolled by hand: `spread` must know its lane. After each pair it may end. Columns are whole quads,
+    // so that it never does after an odd one; but the sums must be there where it may, and Cranelift, which puts off every
+    // computation until something that cannot wait needs it, would load all weights of a round and spill most of them.
+    macro_rules! round {
+        ($(($first:literal $($next:literal)*))*) => {
+            loop {
                 $(
-                    let channel = channels($column / GROUP + $pair, vector);
-                    for r in 0..ROWS {
-                        let products = i32x4_dot_i16x8(spread::<$pair>(row[r]), channel);
-                        sums[r][vector] = i32x4_add(sums[r][vector], products);
+                    if left == $first {
+                        break;
                     }
+                    let row: [v128; ROWS] = std::array::from_fn(|r| load(rows[r], GROUP * $first));
+                    round!(row, $first, 0);
+                    $(
+                        if left == $first + $next {
+                            break;
+                        }
+                        round!(row, $first + $next, $next);
+                    )*
                 )*
+                left -= ROUND;
+                // SAFETY: as many groups are left as there were more than a round has; at most the end is passed to.
+                unsafe {
+                    rows = rows.map(|row| row.add(GROUP * ROUND));
+                    panel = panel.add(ROUND * WIDTH * LANES * GROUP);
+                }
             }
-        }};
+        };
+        ($row:ident, $pair:expr, $lane:literal) => {
+            let channels: [v128; VECTORS] =
+                std::array::from_fn(|vector| load(panel, ($pair * WIDTH + vector) * LANES * GROUP));
+            for r in 0..ROWS {
+                let row = spread::<$lane>($row[r]);
+                for vector in 0..VECTORS {
+                    sums[r][vector] = i32x4_add(sums[r][vector], i32x4_dot_i16x8(row, channels[vector]));
+                }
+            }
+        };
     }
-    let mut column = 0;
-    while column + HALF <= columns {
-        add!(column, 0 1 2 3);
-        column += HALF;
-    }
-    if column < columns {
-        add!(column, 0 1);
-    }
+    round!((0 1 2 3) (4 1 2 3) (8 1 2 3) (12 1 2 3) (16 1 2 3) (20 1 2 3));
     sums.map(|row| row.map(I32x4))
 }

@@ -1,0 +1,84 @@
+/** Live transcription as it is meant to be used, while nothing else runs: what comes, when, and what it costs the page. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { listen, openAuricle } from './support/auricle.mjs';
+import { launch } from './support/chromium.mjs';
+import { testdata, unless } from './support/place.mjs';
+import { serveSite } from './support/site.mjs';
+
+const skip = unless('package', 'model', 'chromium');
+
+test('what a microphone hears comes as partials and finals, without a long task on the page', { skip }, async (t) => {
+  const site = await serveSite();
+  t.after(() => site.close());
+  const browser = await launch({ microphone: testdata('jfk.wav') });
+  t.after(() => browser.close());
+  const { page, complaints } = await openAuricle(browser, site);
+  await listen(page, { wordTimes: true });
+  await page.evaluate(() => {
+    const page = /** @type {any} */ (globalThis);
+    page.tasks = [];
+    new PerformanceObserver((list) => page.tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({
+      type: 'longtask',
+    });
+    page.levels = 0;
+    page.listening.addEventListener('level', (/** @type {CustomEvent} */ { detail }) => {
+      page.levels += detail.peak > 0 && detail.peak <= 1 && page.listening.level === detail.peak ? 1 : 0;
+    });
+    page.dispatched = [];
+    page.listening.addEventListener('final', (/** @type {CustomEvent} */ { detail }) => page.dispatched.push(detail.segment.text));
+    page.iterated = (async () => {
+      const types = [];
+      for await (const { type } of page.listening) {
+        types.push(type);
+      }
+      return types;
+    })();
+  });
+  await page.waitForFunction(() => /** @type {any} */ (globalThis).dispatched.length >= 3, undefined, { timeout: 60_000 });
+  const { transcript, events, tasks, levels, dispatched, iterated, metrics, measures } = await page.evaluate(async () => {
+    const page = /** @type {any} */ (globalThis);
+    const transcript = await page.listening.stop();
+    const iterated = (await page.iterated).filter((/** @type {string} */ type) => type !== 'level');
+    const measures = performance.getEntriesByType('measure').map(({ name }) => name);
+    return { ...page, transcript, iterated, measures };
+  });
+
+  const story = events.filter((/** @type {any} */ { type }) => type !== 'notice');
+  const types = story.map((/** @type {any} */ { type }) => type);
+  assert.match(types.join(' '), /^(speechstart( partial)* final speechend ?)+ end$/);
+  assert.ok(types.filter((/** @type {string} */ type) => type === 'partial').length >= 6, types.join(' '));
+  assert.deepEqual(iterated, events.map((/** @type {any} */ { type }) => type));
+  const finals = story.filter((/** @type {any} */ { type }) => type === 'final').map((/** @type {any} */ { segment }) => segment);
+  assert.deepEqual(transcript.segments, finals);
+  assert.deepEqual(transcript.text, finals.map((/** @type {any} */ { text }) => text).filter(Boolean).join(' '));
+  assert.deepEqual(dispatched, finals.map((/** @type {any} */ { text }) => text));
+  assert.match(transcript.text, /country/);
+  finals.forEach((/** @type {any} */ segment, /** @type {number} */ index) => {
+    assert.equal(segment.id, index);
+    const revisions = story
+      .filter((/** @type {any} */ event) => event.segment?.id === index)
+      .map((/** @type {any} */ event) => event.segment.revision);
+    assert.deepEqual(revisions, [...new Set(revisions)].sort((a, b) => a - b));
+  });
+  const { durationS } = story.at(-1);
+  assert.equal(transcript.durationS, durationS);
+
+  const ended = story.filter((/** @type {any} */ { type, segment }) => type === 'final' && segment.endedBy === 'silence');
+  const latencies = ended.map((/** @type {any} */ { latencyMs }) => latencyMs);
+  assert.ok(latencies.length >= 3 && latencies.every((/** @type {number} */ ms) => ms >= 0 && ms < 2_000), `${latencies}`);
+  const live = metrics.filter((/** @type {any} */ { attributes }) => attributes.live);
+  const named = (/** @type {string} */ name) => live.filter((/** @type {any} */ record) => record.name === name);
+  assert.deepEqual(named('final-latency').map((/** @type {any} */ { value }) => value), latencies);
+  assert.ok(named('first-partial').length >= 2);
+  assert.equal(named('real-time-factor').length, finals.length);
+  for (const name of ['first-partial', 'final-latency', 'real-time-factor']) {
+    assert.ok(measures.includes(`auricle:${name}`), name);
+  }
+  assert.ok(levels > 50, `${levels} levels`);
+  console.log(`final latencies: ${latencies.map(Math.round).join(', ')} ms; tasks over 50 ms on the page: ${tasks.join(', ') || 'none'}`);
+  assert.deepEqual(tasks, []);
+  assert.deepEqual(complaints, []);
+});
