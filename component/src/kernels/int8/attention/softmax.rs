@@ -92,7 +92,7 @@ mod tests {
             let want = scores[..150].iter().map(|x| probability(F32x4::splat(x - highest)).to_array()[0]);
             let want: Vec<i32> = want.chain([0; 10]).collect();
             assert_eq!(probabilities.map(i32::from).as_slice(), want);
-            assert_eq!(sum, want.iter().sum());
+            assert_eq!(sum, want.iter().sum::<i32>());
         }
     }
 
