@@ -1,6 +1,5 @@
 /** Listening to a microphone or a track. */
 
-import { unlessAborted } from './abort.js';
 import { Capture } from './audio/capture.js';
 import { openMicrophone, trackOf } from './audio/microphone.js';
 import { callPage, type Connection } from './connection.js';
@@ -179,8 +178,12 @@ export async function listen(
   const isOpen = new Promise<void>((resolve) => {
     opened = resolve;
   });
-  // Whatever ends it, nothing is left open.
-  const stopCapture = (): void => capture?.close();
+  // Whatever ends it, and whenever, nothing is left open.
+  let isOver = false;
+  const stopCapture = (): void => {
+    isOver = true;
+    capture?.close();
+  };
   const { id, answer } = connection.request<Transcript>(
     { kind: 'listen', settings },
     {
@@ -190,13 +193,16 @@ export async function listen(
       onAudioEnded: stopCapture,
     },
   );
+  let isSettled = false;
   const finished = answer.then(
     (transcript) => {
+      isSettled = true;
       stopCapture();
       listening?.end();
       return transcript;
     },
     (error: unknown) => {
+      isSettled = true;
       stopCapture();
       if (error instanceof AuricleError && listening !== undefined) {
         take({ type: 'error', error });
@@ -220,8 +226,17 @@ export async function listen(
         finish();
       },
     });
-    starting.then((started) => signal?.aborted && started.close()).catch(() => {});
-    capture = await unlessAborted(starting, signal);
+    const started = starting.then((it) => {
+      capture = it;
+      if (isOver) {
+        it.close();
+      }
+    });
+    // What ends meanwhile, by the signal too, does not wait for the browser.
+    await Promise.race([started, finished]);
+    if (isSettled) {
+      await finished;
+    }
   } catch (error) {
     connection.cancel(id, error);
     stopCapture();
@@ -232,6 +247,9 @@ export async function listen(
   }
   listening = new Listening({ finished, stop: finish, abort: (reason) => connection.cancel(id, reason) });
   early.splice(0).forEach(take);
+  if (isSettled) {
+    listening.end();
+  }
   return listening;
 }
 
