@@ -3,12 +3,16 @@
 import type { CaptureCommand, CaptureMessage } from '../protocol.js';
 import { Conditioner } from '../shim/auricle_shim.js';
 import type { Stream } from './stream.js';
+import { nextTurn } from './turns.js';
 
 /** Loudness is told about so often. */
 const LEVEL_INTERVAL_S = 0.05;
 
-/** A worklet that does not answer by then is gone: its page has closed the audio context. */
+/** A worklet that gives nothing for so long is gone: its page has closed the audio context. */
 const END_TIMEOUT_MS = 300;
+
+/** A busy Worker hears of the time before it hears of what was posted earlier: that gets so many turns. */
+const END_TURNS = 16;
 
 /** Told what comes besides samples. */
 export interface LiveInputListener {
@@ -81,12 +85,29 @@ class Source {
 
   /** Asks the worklet for what it still has, and takes it. */
   async end(): Promise<void> {
-    if (this.#conditioner !== undefined) {
-      this.port.postMessage('end' satisfies CaptureCommand);
-      const timer = setTimeout(() => this.#end(), END_TIMEOUT_MS);
-      await this.#ended;
-      clearTimeout(timer);
+    if (this.#conditioner === undefined) {
+      return;
     }
+    this.port.postMessage('end' satisfies CaptureCommand);
+    let beforeS: number;
+    do {
+      beforeS = this.#secondsTaken;
+      await this.#endedOr(END_TIMEOUT_MS);
+      for (let turn = 0; turn < END_TURNS && this.#conditioner !== undefined; turn += 1) {
+        await nextTurn();
+      }
+    } while (this.#conditioner !== undefined && this.#secondsTaken > beforeS);
+    this.#end();
+  }
+
+  /** Resolves when the worklet has ended, or after a while. */
+  async #endedOr(ms: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+    });
+    await Promise.race([this.#ended, late]);
+    clearTimeout(timer);
   }
 
   close(): void {
