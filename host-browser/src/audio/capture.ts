@@ -32,6 +32,8 @@ export class Capture {
   #closed = new AbortController();
   #isSuspended = false;
   #device = '';
+  /** Changes of the device, one after another. */
+  #changes: Promise<void> = Promise.resolve();
 
   private constructor(
     private readonly track: MediaStreamTrack,
@@ -89,7 +91,7 @@ export class Capture {
       this.listener.onPort(port2, context.sampleRate);
       this.#stateChanged(context);
     } catch (error) {
-      void context.close();
+      context.close().catch(() => {});
       throw error;
     }
   }
@@ -114,7 +116,7 @@ export class Capture {
     if (track.muted) {
       this.#notice('muted', MUTED);
     }
-    navigator.mediaDevices?.addEventListener('devicechange', () => void this.#deviceChanged(), until);
+    navigator.mediaDevices?.addEventListener('devicechange', () => this.#deviceChanged(), until);
     for (const gesture of GESTURES) {
       document.addEventListener(gesture, () => this.#resume(), { ...until, capture: true, passive: true });
     }
@@ -174,9 +176,14 @@ export class Capture {
   }
 
   /** The track may go on with another device; where that has another rate, the context is made anew with it. */
-  async #deviceChanged(): Promise<void> {
+  #deviceChanged(): void {
+    // Two at once would leave the context of one of them open.
+    this.#changes = this.#changes.then(() => this.#change());
+  }
+
+  async #change(): Promise<void> {
     const device = deviceOf(this.track);
-    if (this.track.readyState === 'ended' || device === this.#device) {
+    if (this.#closed.signal.aborted || this.track.readyState === 'ended' || device === this.#device) {
       return;
     }
     this.#device = device;
