@@ -1,5 +1,6 @@
 /** `Auricle`: a model that transcribes. */
 
+import { unlessAborted } from './abort.js';
 import { decoded, recordedAudio } from './audio/decode.js';
 import { watchEconomy } from './audio/economy.js';
 import { catalogSource, DEFAULT_MODEL } from './catalog.js';
@@ -110,6 +111,8 @@ export class Auricle {
       const request = { kind: 'transcribe', audio: recorded, settings, events } as const;
       const { answer } = this.#connection.request<Transcript>(request, {
         signal,
+        // The page's main thread would copy what is not transferred.
+        transfer: recorded.kind === 'planes' ? recorded.planes.map(({ buffer }) => buffer) : [],
         onTranscribeProgress: (progress) => callPage(options.onProgress, progress),
         onEvent: (event) => {
           const typed = event.type === 'error' ? { ...event, error: errorOf(event.error) } : event;
@@ -118,14 +121,17 @@ export class Auricle {
       });
       return answer;
     };
-    const recorded = await recordedAudio(audio, signal);
+    const closed = this.#closed.signal;
+    const recorded = await unlessAborted(recordedAudio(audio, signal), closed);
     try {
       return await ask(recorded);
     } catch (error) {
       // A WAV of a coding that Auricle does not have: the browser may.
       if (recorded.kind === 'wav' && error instanceof AudioError && error.code === 'undecodable') {
         return await ask(
-          await decoded(recorded.file, signal).catch(() => {
+          await unlessAborted(decoded(recorded.file, signal), closed).catch(() => {
+            signal?.throwIfAborted();
+            closed.throwIfAborted();
             throw error;
           }),
         );
@@ -150,8 +156,9 @@ export class Auricle {
 
   /** Ends all that is under way and gives everything back. What is under way is rejected with an `AbortError`. */
   close(): void {
-    this.#closed.abort();
-    this.#connection.close(new DOMException('Auricle was closed.', 'AbortError'));
+    const reason = new DOMException('Auricle was closed.', 'AbortError');
+    this.#closed.abort(reason);
+    this.#connection.close(reason);
   }
 
   #check(): void {

@@ -37,7 +37,7 @@ export type RecordedAudio =
   /** A WAV file. All others the browser decodes, which it does in pages only. */
   | { kind: 'wav'; file: Blob }
   /** One array a channel. */
-  | { kind: 'planes'; planes: Float32Array[]; sampleRateHz: number };
+  | { kind: 'planes'; planes: Float32Array<ArrayBuffer>[]; sampleRateHz: number };
 
 /** What is asked for. */
 export type Request =

@@ -1,36 +1,40 @@
 /** Whatever a page has of a recording, as the Worker takes it. */
 
+import { unlessAborted } from '../abort.js';
 import { AudioError, DownloadError } from '../errors.js';
 import type { RecordedAudio } from '../protocol.js';
 import { SAMPLE_RATE_HZ, type AudioInput, type PcmAudio } from '../types.js';
 
+type Planes = Extract<RecordedAudio, { kind: 'planes' }>;
+
 /**
  * Reads, and has the browser decode what is no WAV. Fails with `AudioError`, with `DownloadError` where an address gives
- * nothing, and with the signal's reason.
+ * nothing, and with the signal's reason. The samples are nobody else's: they may be transferred.
  */
 export async function recordedAudio(input: AudioInput, signal: AbortSignal | undefined): Promise<RecordedAudio> {
   if (input instanceof Float32Array) {
-    return { kind: 'planes', planes: [input], sampleRateHz: SAMPLE_RATE_HZ };
+    return { kind: 'planes', planes: [input.slice()], sampleRateHz: SAMPLE_RATE_HZ };
   }
   if (isAudioBuffer(input)) {
-    return planesOf(input);
+    const { planes, ...rest } = planesOf(input);
+    return { ...rest, planes: planes.map((plane) => plane.slice()) };
   }
   if (isPcm(input)) {
-    return { kind: 'planes', planes: [input.samples], sampleRateHz: input.sampleRateHz };
+    return { kind: 'planes', planes: [input.samples.slice()], sampleRateHz: input.sampleRateHz };
   }
   const file = await fileOf(input, signal);
-  const head = new Uint8Array(await file.slice(0, 12).arrayBuffer());
-  signal?.throwIfAborted();
+  const head = new Uint8Array(await unlessAborted(file.slice(0, 12).arrayBuffer(), signal));
   return isWav(head) ? { kind: 'wav', file } : await decoded(file, signal);
 }
 
-/** Has the browser decode a file, at the engine's rate. */
+/** Has the browser decode a file, at the engine's rate. The samples may be transferred. */
 export async function decoded(file: Blob, signal: AbortSignal | undefined): Promise<RecordedAudio> {
-  const bytes = await file.arrayBuffer();
-  signal?.throwIfAborted();
+  const bytes = await unlessAborted(file.arrayBuffer(), signal);
   let buffer: AudioBuffer;
   try {
-    buffer = await new OfflineAudioContext(1, 1, SAMPLE_RATE_HZ).decodeAudioData(bytes);
+    // The browser cannot be told to stop: what it decodes is dropped.
+    const decoding = new OfflineAudioContext(1, 1, SAMPLE_RATE_HZ).decodeAudioData(bytes);
+    buffer = await unlessAborted(decoding, signal);
   } catch (error) {
     signal?.throwIfAborted();
     const message =
@@ -39,11 +43,10 @@ export async function decoded(file: Blob, signal: AbortSignal | undefined): Prom
         : `Neither Auricle nor this browser can read the file as audio (${String(error)}): convert it to WAV or MP3.`;
     throw new AudioError('undecodable', message, { bytes: file.size });
   }
-  signal?.throwIfAborted();
   return planesOf(buffer);
 }
 
-function planesOf(buffer: AudioBuffer): RecordedAudio {
+function planesOf(buffer: AudioBuffer): Planes {
   const planes = Array.from({ length: buffer.numberOfChannels }, (_, channel) => buffer.getChannelData(channel));
   return { kind: 'planes', planes, sampleRateHz: buffer.sampleRate };
 }
