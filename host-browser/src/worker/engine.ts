@@ -21,6 +21,12 @@ export type EngineLoader = Recognition.ModelLoader;
 
 const NS_PER_MS = 1e6;
 
+/** A server that has not begun to answer by then will not. */
+const ANSWER_TIMEOUT_MS = 20_000;
+
+/** Some megabytes that are not there by then will not come: 10 KB a second are enough. */
+const WHOLE_TIMEOUT_MS = 300_000;
+
 /** The one thing that the component imports. */
 const CLOCK = {
   now: () => BigInt(Math.round(performance.now() * NS_PER_MS)),
@@ -66,22 +72,47 @@ export class Engine {
   }
 }
 
-async function compileModule(url: URL, signal: AbortSignal): Promise<WebAssembly.Module> {
-  const response = await get(url, signal);
-  try {
+function compileModule(url: URL, signal: AbortSignal): Promise<WebAssembly.Module> {
+  return gotCode(url, signal, async (response) => {
     if (response.headers.get('content-type') === 'application/wasm') {
       return await WebAssembly.compileStreaming(response);
     }
     // A server that does not know the type: the bytes are the same.
     return await WebAssembly.compile(await response.arrayBuffer());
+  });
+}
+
+/** Gets WebAssembly and does with it what is to be done. Fails with `EngineError` also where it does not come. */
+export async function gotCode<Value>(
+  url: URL,
+  signal: AbortSignal,
+  use: (response: Response) => Promise<Value>,
+): Promise<Value> {
+  signal.throwIfAborted();
+  const controller = new AbortController();
+  const stop = (): void => controller.abort();
+  signal.addEventListener('abort', stop, { once: true });
+  let timer = setTimeout(stop, ANSWER_TIMEOUT_MS);
+  try {
+    const response = await get(url, controller.signal);
+    clearTimeout(timer);
+    timer = setTimeout(stop, WHOLE_TIMEOUT_MS);
+    return await use(response);
   } catch (error) {
     signal.throwIfAborted();
-    throw unusableCode(error, url);
+    if (controller.signal.aborted) {
+      const message = `${url.pathname} does not come: check the connection, and try again.`;
+      throw new EngineError('unreachable', message, { url: url.href });
+    }
+    throw error instanceof EngineError ? error : unusableCode(error, url);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
   }
 }
 
 /** Why WebAssembly that is there cannot be used. */
-export function unusableCode(error: unknown, url: URL): EngineError {
+function unusableCode(error: unknown, url: URL): EngineError {
   const isForbidden = error instanceof WebAssembly.CompileError && /Content.Security.Policy|unsafe-eval/i.test(error.message);
   const message = isForbidden
     ? "The page's content-security policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src."

@@ -2,7 +2,7 @@
 
 import startShim, { deviceReport, Marks, ModelStore, type DeviceReport, type Obtained } from '../shim/auricle_shim.js';
 import type { StoreKind } from '../types.js';
-import { unusableCode } from './engine.js';
+import { gotCode } from './engine.js';
 
 export { Marks, ModelStore, type Obtained };
 
@@ -10,14 +10,17 @@ const SHIM = new URL('../shim/auricle_shim_bg.wasm?no-inline', import.meta.url);
 
 let started: Promise<unknown> | undefined;
 
+/** It is started for all who wait for it: none of them cancels it. */
+const NEVER = new AbortController().signal;
+
 /** Starts the shim, where that was not done yet. Nothing of it may be used before. */
 export async function startedShim(): Promise<void> {
-  started ??= startShim({ module_or_path: SHIM });
+  started ??= gotCode(SHIM, NEVER, (response) => startShim({ module_or_path: response }));
   try {
     await started;
   } catch (error) {
     started = undefined;
-    throw unusableCode(error, SHIM);
+    throw error;
   }
 }
 
