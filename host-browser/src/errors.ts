@@ -60,7 +60,8 @@ export class StoreError extends AuricleError<'quota-exceeded' | 'storage-unavail
  * `undecodable`: neither Auricle nor the browser can read it. `unsupported-rate`: see `PcmAudio.sampleRateHz`.
  * `invalid-audio`: a sample is not a usable number. `too-far-behind`: the device is too slow, and listening ended (nothing after
  * `fromS` was heard).
- * `limit-exceeded`: one utterance is longer than the model takes (`allowed`, `requested`).
+ * `limit-exceeded`: one utterance is longer than the model takes, or a WAV file larger than can be read at once (`allowed`,
+ * `requested`).
  */
 export class AudioError extends AuricleError<
   'undecodable' | 'unsupported-rate' | 'invalid-audio' | 'too-far-behind' | 'limit-exceeded'

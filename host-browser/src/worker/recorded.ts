@@ -1,5 +1,6 @@
 /** A recording as the engine takes it: mono at 16 000 Hz. */
 
+import { AudioError } from '../errors.js';
 import type { RecordedAudio } from '../protocol.js';
 import { Conditioner, decodeWav } from '../shim/auricle_shim.js';
 import { SAMPLE_RATE_HZ } from '../types.js';
@@ -9,8 +10,16 @@ import { nextTurn } from './turns.js';
 /** Frames between two turns: some milliseconds of work. */
 const FRAMES_PER_TURN = 1 << 16;
 
+/** A WAV file is read at once, and its samples beside it: in 4 GiB, there is room for so much. */
+const WAV_BYTES_MAX = 2 ** 30;
+
 /** Reads, mixes and resamples, with turns in between. Fails with `AudioError`. */
 export async function samplesOf(audio: RecordedAudio, signal: AbortSignal): Promise<Float32Array> {
+  if (audio.kind === 'wav' && audio.file.size > WAV_BYTES_MAX) {
+    const { size } = audio.file;
+    const message = `The WAV file is too large to be read at once (${(size / 2 ** 30).toFixed(2)} GiB of at most 1): cut it into shorter pieces.`;
+    throw new AudioError('limit-exceeded', message, { allowed: WAV_BYTES_MAX, requested: size });
+  }
   await startedShim();
   if (audio.kind === 'wav') {
     const bytes = new Uint8Array(await audio.file.arrayBuffer());
