@@ -54,7 +54,7 @@ export class Listening extends EventTarget implements AsyncIterable<TranscriptEv
     this.#control.abort(reason);
   }
 
-  /** Every event from now on; ends after the last. */
+  /** Every event from now on; ends after the last. A slow loop gets only the newest level, and the newest partial of a segment. */
   [Symbol.asyncIterator](): AsyncIterator<TranscriptEvent> {
     const reader = new Reader(() => this.#readers.delete(reader));
     if (this.#isDone) {
@@ -120,7 +120,9 @@ class Reader implements AsyncIterator<TranscriptEvent> {
   push(event: TranscriptEvent): void {
     const waiting = this.#waiting.shift();
     if (waiting === undefined) {
-      this.#events.push(event);
+      const outdated = this.#events.findIndex((former) => isOutdated(former, event));
+      const [former] = outdated < 0 ? [] : this.#events.splice(outdated, 1);
+      this.#events.push(former === undefined ? event : instead(former, event));
     } else {
       waiting({ done: false, value: event });
     }
@@ -150,6 +152,22 @@ class Reader implements AsyncIterator<TranscriptEvent> {
     this.end();
     return Promise.resolve({ done: true, value: undefined });
   }
+}
+
+/** Whether an event says nothing beside a newer one: a slow loop is not given it, or it would fall ever further behind. */
+function isOutdated(former: TranscriptEvent, event: TranscriptEvent): boolean {
+  if (former.type === 'partial' && event.type === 'partial') {
+    return former.segment.id === event.segment.id;
+  }
+  return former.type === 'level' && event.type === 'level';
+}
+
+/** The newer event; what the other one would have told that had to be looked at again, it tells. */
+function instead(former: TranscriptEvent, event: TranscriptEvent): TranscriptEvent {
+  if (former.type === 'partial' && event.type === 'partial' && former.segment.settledChanged) {
+    return { ...event, segment: { ...event.segment, settledChanged: true } };
+  }
+  return event;
 }
 
 /** Opens the microphone, or takes what is given, and listens. */
