@@ -53,7 +53,10 @@ export class Auricle {
    */
   static async load(options: LoadOptions = {}): Promise<Auricle> {
     const { fallback, signal } = options;
-    signal?.throwIfAborted();
+    // Without the signal's own method, which browsers that are refused do not have.
+    if (signal?.aborted) {
+      throw signal.reason;
+    }
     let refused = await refusalHere(options);
     if (refused === undefined) {
       try {

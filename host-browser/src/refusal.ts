@@ -20,7 +20,8 @@ export function reportOfPage(): CapabilityReport {
     wasm: hasWasm(),
     simd: hasSimd(),
     relaxedSimd: hasRelaxedSimd(),
-    worker: typeof Worker === 'function',
+    // What is asked of a Worker is cancelled by signals, as they are since 2022.
+    worker: typeof Worker === 'function' && typeof AbortSignal.prototype.throwIfAborted === 'function',
     secureContext: globalThis.isSecureContext === true,
     crossOriginIsolated: globalThis.crossOriginIsolated === true,
     ...(hardwareConcurrency !== undefined && { cores: hardwareConcurrency }),
@@ -46,7 +47,7 @@ export function refusal(report: CapabilityReport, calibration?: Calibration): Ca
     return new CapabilityError('no-simd', 'This browser has no SIMD in WebAssembly: use one of 2023 or later.');
   }
   if (!report.worker) {
-    return new CapabilityError('no-worker', 'This browser has no module Workers: use one of 2023 or later.');
+    return new CapabilityError('no-worker', 'This browser has no module Workers, or none that can be cancelled: use one of 2023 or later.');
   }
   const { memoryGib } = report;
   if (memoryGib !== undefined && memoryGib < SMALLEST_MEMORY_GIB) {
