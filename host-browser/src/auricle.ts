@@ -24,6 +24,7 @@ import type {
   TranscribeOptions,
   TranscriptEvent,
 } from './types.js';
+import { addMeasure } from './user-timing.js';
 
 const STORES: readonly string[] = ['auto', 'opfs', 'cache', 'memory'] satisfies LoadOptions['store'][];
 const FLAVOURS: readonly string[] = ['auto', 'simd128', 'relaxed-simd'] satisfies LoadOptions['flavour'][];
@@ -200,6 +201,6 @@ function checked(source: ModelSource): ModelSource {
 function measure({ name, value, unit, timestampMs, attributes }: MetricsRecord): void {
   const end = Math.max(0, timestampMs - performance.timeOrigin);
   const start = unit === 'ms' ? Math.max(0, end - value) : end;
-  performance.measure(`auricle:${name}`, { start, end, detail: { value, unit, ...attributes } });
+  addMeasure(`auricle:${name}`, { start, end, detail: { value, unit, ...attributes } });
 }
 

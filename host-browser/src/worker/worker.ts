@@ -3,6 +3,7 @@
 import { recordOf } from '../errors.js';
 import type { FromWorker, PostedEvent, Request, ToWorker } from '../protocol.js';
 import type { MetricsRecord, TranscriptEvent } from '../types.js';
+import { addMeasure } from '../user-timing.js';
 import { calibrate } from './calibrate.js';
 import { chooseFlavour, Engine } from './engine.js';
 import { Host, notLoaded } from './host.js';
@@ -131,7 +132,7 @@ async function load(id: number, request: RequestOf<'load'>, signal: AbortSignal)
 function measured(name: MetricsRecord['name'], value: number, unit: 'ms' | '1', attributes: MetricsRecord['attributes']): void {
   const end = performance.now();
   const span = unit === 'ms' ? { start: Math.max(0, end - value), end } : { start: end, end };
-  performance.measure(`auricle:${name}`, { ...span, detail: { value, unit, ...attributes } });
+  addMeasure(`auricle:${name}`, { ...span, detail: { value, unit, ...attributes } });
   Marks.mark(name);
   post({ kind: 'metrics', record: { name, value, unit, timestampMs: performance.timeOrigin + end, attributes } });
 }
