@@ -153,6 +153,33 @@ test('another device with another rate is heard in the same session', { skip }, 
   await isClosed(page);
 });
 
+test('of devices that change in quick succession, one is heard in the end', { skip }, async (t) => {
+  const { page } = await listening(t);
+  await page.evaluate(async () => {
+    const [track] = /** @type {any} */ (globalThis).opened.tracks;
+    let settings = track.getSettings();
+    track.getSettings = () => settings;
+    // The next change comes while the context of the one before still begins.
+    const { addModule } = AudioWorklet.prototype;
+    AudioWorklet.prototype.addModule = async function (...of) {
+      AudioWorklet.prototype.addModule = addModule;
+      settings = { ...settings, deviceId: 'third' };
+      navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+      await addModule.apply(this, of);
+    };
+    settings = { ...settings, deviceId: 'second' };
+    navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+  });
+  await eventsUntil(page, { type: 'notice', code: 'device-changed' });
+  await eventsUntil(page, { type: 'final' });
+  const open = await page.evaluate(
+    () => /** @type {any} */ (globalThis).opened.contexts.filter((/** @type {any} */ { state }) => state !== 'closed').length,
+  );
+  assert.equal(open, 1);
+  await page.evaluate(() => /** @type {any} */ (globalThis).listening.stop());
+  await isClosed(page);
+});
+
 test('a device that is too slow says so, loses nothing, and says when it has caught up', { skip }, async (t) => {
   const { page, worker } = await listening(t);
   await eventsUntil(page, { type: 'speechstart' });

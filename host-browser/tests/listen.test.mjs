@@ -10,6 +10,8 @@ import { serveSite } from './support/site.mjs';
 
 const skip = unless('package', 'model', 'chromium');
 
+const { Listening } = skip ? /** @type {any} */ ({}) : await import('../dist/listening.js');
+
 /** @type {Awaited<ReturnType<typeof serveSite>>} */
 let site;
 /** @type {import('playwright-core').Browser} */
@@ -116,6 +118,24 @@ test('closing ends what listens', { skip }, async (t) => {
   await isClosed(page);
 });
 
+test('closing while audio begins leaves no microphone on, and is told', { skip }, async (t) => {
+  const { context, page } = await openAuricle(browser, site);
+  t.after(() => context.close());
+  await spy(page);
+  const outcome = await page.evaluate(async () => {
+    const { auricle, outcome } = /** @type {any} */ (globalThis);
+    const { addModule } = AudioWorklet.prototype;
+    AudioWorklet.prototype.addModule = async function (...of) {
+      await addModule.apply(this, of);
+      auricle.close();
+    };
+    return await outcome(auricle.listen());
+  });
+  assert.equal(outcome, 'AbortError');
+  await page.waitForFunction(() => /** @type {any} */ (globalThis).opened.contexts.length === 1);
+  await isClosed(page);
+});
+
 test('a track of the page\'s own is listened to, told of when muted, and left to the page', { skip }, async (t) => {
   const { context, page } = await openAuricle(browser, site);
   t.after(() => context.close());
@@ -149,4 +169,25 @@ test('a track of the page\'s own is listened to, told of when muted, and left to
     segments: 1,
     outcomes: ['MicrophoneError lost', 'MicrophoneError not-found'],
   });
+});
+
+test('a slow loop gets the newest level and the newest partial of a segment, in their order', { skip }, async () => {
+  const listening = new Listening({ finished: Promise.resolve(), stop: () => {}, abort: () => {} });
+  const events = listening[Symbol.asyncIterator]();
+  const partial = (/** @type {number} */ id, /** @type {number} */ revision, settledChanged = false) =>
+    listening.take({ type: 'partial', segment: { id, revision, settledChanged } });
+  listening.take({ type: 'level', peak: 0.1, rms: 0.1 });
+  partial(0, 0);
+  partial(0, 1, true);
+  listening.take({ type: 'level', peak: 0.2, rms: 0.1 });
+  partial(0, 2);
+  listening.take({ type: 'final', segment: { id: 0, revision: 3 } });
+  partial(1, 0);
+  listening.end();
+  const got = [];
+  for (let next = await events.next(); !next.done; next = await events.next()) {
+    const { type, peak, segment } = next.value;
+    got.push([type, peak ?? segment.revision, ...(segment?.settledChanged ? ['changed'] : [])]);
+  }
+  assert.deepEqual(got, [['level', 0.2], ['partial', 2, 'changed'], ['final', 3], ['partial', 0]]);
 });
