@@ -4,9 +4,9 @@ import { unlessAborted } from './abort.js';
 import { calibrate } from './capabilities.js';
 import { CapabilityError } from './errors.js';
 import { refusal, reportOfPage } from './refusal.js';
-import type { Calibration, LoadOptions } from './types.js';
+import type { Calibration, CapabilityReport, LoadOptions } from './types.js';
 
-/** What was measured on this page: it does not change from one `load` to the next. */
+/** What was measured on this page, of a device that is fast enough: that does not change from one `load` to the next. */
 let measured: Promise<Calibration> | undefined;
 
 /**
@@ -18,12 +18,27 @@ export async function refusalHere({ calibration, fallback, signal }: LoadOptions
   const refused = refusal(report, calibration);
   if (refused || !fallback || calibration) return refused;
   try {
-    measured ??= calibrate();
+    measured ??= measure(report);
     return refusal(report, await unlessAborted(measured, signal));
   } catch (error) {
     signal?.throwIfAborted();
-    measured = undefined;
     // Anything else, such as files that are missing, `load` meets too.
     return error instanceof CapabilityError ? error : undefined;
+  }
+}
+
+/**
+ * Measures, and once more where the device seems too slow: something else may just have kept it busy. Where that is no better,
+ * the next `load` measures anew.
+ */
+async function measure(report: CapabilityReport): Promise<Calibration> {
+  try {
+    let calibration = await calibrate();
+    if (refusal(report, calibration)) calibration = await calibrate();
+    if (refusal(report, calibration)) measured = undefined;
+    return calibration;
+  } catch (error) {
+    measured = undefined;
+    throw error;
   }
 }

@@ -10,6 +10,13 @@ import { serveSite } from './support/site.mjs';
 
 const skip = unless('package', 'model', 'chromium');
 
+/** Finals that are waited for at a time. */
+const FINALS_PER_ROUND = 3;
+const MOST_ROUNDS = 3;
+
+/** How long after the pause that ends a segment its final may come: the median of the best round. */
+const LATENCY_MS = 80;
+
 test('what a microphone hears comes as partials and finals, without a long task on the page', { skip }, async (t) => {
   const site = await serveSite();
   t.after(() => site.close());
@@ -39,13 +46,22 @@ test('what a microphone hears comes as partials and finals, without a long task 
   });
   const hearFinals = (/** @type {number} */ count) =>
     page.waitForFunction((count) => /** @type {any} */ (globalThis).dispatched.length >= count, count, { timeout: 60_000 });
-  await hearFinals(3);
-  // Whatever else the computer does can make any task long; what the page does itself is long every time.
-  for (let finals = 6; finals <= 9 && (await page.evaluate(() => /** @type {any} */ (globalThis).tasks.length > 0)); finals += 3) {
-    const tasks = await page.evaluate(() => /** @type {any} */ (globalThis).tasks.splice(0));
-    console.log(`tasks over 50 ms on the page: ${tasks.join(', ')}; listening on`);
-    await hearFinals(finals);
-  }
+  // Whatever else the computer does can make any task long and any final late; what is due to the page is so every time.
+  /** @type {{ tasks: number[], medianMs: number }[]} */
+  const rounds = [];
+  const isQuiet = () => rounds.some(({ tasks }) => tasks.length === 0);
+  const bestMs = () => Math.min(...rounds.map(({ medianMs }) => medianMs));
+  let judged = 0;
+  do {
+    await hearFinals(FINALS_PER_ROUND * (rounds.length + 1));
+    const { tasks, events } = await page.evaluate(() => {
+      const { tasks, events } = /** @type {any} */ (globalThis);
+      return { tasks: tasks.splice(0), events };
+    });
+    const latencies = latenciesOf(events);
+    rounds.push({ tasks, medianMs: medianOf(latencies.slice(judged)) });
+    judged = latencies.length;
+  } while (rounds.length < MOST_ROUNDS && !(isQuiet() && bestMs() <= LATENCY_MS));
   const { transcript, events, tasks, levels, dispatched, iterated, metrics, measures } = await page.evaluate(async () => {
     const page = /** @type {any} */ (globalThis);
     const transcript = await page.listening.stop();
@@ -74,9 +90,8 @@ test('what a microphone hears comes as partials and finals, without a long task 
   const { durationS } = story.at(-1);
   assert.equal(transcript.durationS, durationS);
 
-  const ended = story.filter((/** @type {any} */ { type, segment }) => type === 'final' && segment.endedBy === 'silence');
-  const latencies = ended.map((/** @type {any} */ { latencyMs }) => latencyMs);
-  assert.ok(latencies.length >= 3 && latencies.every((/** @type {number} */ ms) => ms >= 0 && ms < 2_000), `${latencies}`);
+  const latencies = latenciesOf(story);
+  assert.ok(latencies.length >= 3 && latencies.every((ms) => ms >= 0 && ms < 2_000), `${latencies}`);
   const live = metrics.filter((/** @type {any} */ { attributes }) => attributes.live);
   const named = (/** @type {string} */ name) => live.filter((/** @type {any} */ record) => record.name === name);
   assert.deepEqual(named('final-latency').map((/** @type {any} */ { value }) => value), latencies);
@@ -86,7 +101,36 @@ test('what a microphone hears comes as partials and finals, without a long task 
     assert.ok(measures.includes(`auricle:${name}`), name);
   }
   assert.ok(levels > 50, `${levels} levels`);
-  console.log(`final latencies: ${latencies.map(Math.round).join(', ')} ms; tasks over 50 ms on the page: ${tasks.join(', ') || 'none'}`);
-  assert.deepEqual(tasks, []);
+  // What the end of listening took on the page belongs to the last round.
+  rounds[rounds.length - 1].tasks.push(...tasks);
+  const medians = rounds.map(({ medianMs }) => Math.round(medianMs)).join(', ');
+  console.log(`final latencies: ${latencies.map(Math.round).join(', ')} ms; medians of the rounds: ${medians} ms`);
+  console.log(`tasks over 50 ms on the page, by round: ${JSON.stringify(rounds.map(({ tasks }) => tasks))}`);
+  assert.ok(bestMs() <= LATENCY_MS, `the best median is ${bestMs()} ms`);
+  assert.ok(isQuiet(), 'each round has long tasks');
   assert.deepEqual(complaints, []);
 });
+
+/**
+ * How late the finals were that a pause ended.
+ *
+ * @param {any[]} events
+ * @returns {number[]}
+ */
+function latenciesOf(events) {
+  return events
+    .filter(({ type, segment }) => type === 'final' && segment.endedBy === 'silence')
+    .map(({ latencyMs }) => latencyMs);
+}
+
+/**
+ * The middle one, or the mean of the two in the middle; `Infinity` of none.
+ *
+ * @param {number[]} values
+ */
+function medianOf(values) {
+  if (values.length === 0) return Infinity;
+  const sorted = values.toSorted((a, b) => a - b);
+  const half = sorted.length / 2;
+  return (sorted[Math.ceil(half) - 1] + sorted[Math.floor(half)]) / 2;
+}

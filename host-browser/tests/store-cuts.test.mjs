@@ -13,6 +13,9 @@ const FILE = randomFile(2_000_000);
 /** The most that a cut may cost: what the browser reads at a time. */
 const CHUNK_BYTES = 64 * 1024;
 
+/** A server that is silent for so long has stalled; even a busy machine answers within it, and a stall is soon over. */
+const STALL_TIMEOUT_MS = 500;
+
 /** How much more than the file may be fetched, beside what cuts cost. */
 const MARGIN = 1.05;
 
@@ -106,7 +109,7 @@ describe('cuts', { skip: unless('package', 'chromium') }, () => {
       const kind = ['opfs', 'opfs', 'cache', 'memory'][Math.floor(next() * 4)];
       const source = { ...small.source('/model.gguf'), ...(next() < 0.2 && { url: `${small.origin}/moved/model.gguf` }) };
       // The store lives on from round to round, with whatever the last one left.
-      const { obtained, error } = await tab.store.obtain({ kind, source, options: { attempts: 3, stallTimeoutMs: 60 } });
+      const { obtained, error } = await tab.store.obtain({ kind, source, options: { attempts: 3, stallTimeoutMs: STALL_TIMEOUT_MS } });
       const ending = error?.code ?? 'verified';
       endings.set(ending, (endings.get(ending) ?? 0) + 1);
       if (obtained !== undefined && next() < 0.8) {

@@ -17,7 +17,10 @@ const LEAD_S = 0.3;
 /** Loudness is told about so often. */
 const LEVEL_INTERVAL_S = 0.05;
 
-/** So much speech may wait for the server. */
+/** What is said is sent at least so often, whatever the page wants: what is not sent is only kept, and may be lost. */
+const LONGEST_SPEECH_S = 60;
+
+/** So much speech that was to be sent may wait for the server. */
 const MOST_WAITING_S = 300;
 
 /** A worklet that does not answer by then is gone. */
@@ -48,6 +51,7 @@ export class ServerListening {
   #recording: Recording;
   #isSpeech = false;
   #level = { peak: 0, squares: 0, samples: 0 };
+  /** How much of what was said is sent or waits for that, in seconds. */
   #waitingS = 0;
   /** Everything in order: one request after another, and events between them. */
   #queue: Promise<void> = Promise.resolve();
@@ -60,10 +64,11 @@ export class ServerListening {
     private readonly onEvent: (event: PostedEvent) => void,
   ) {
     const { endpointing } = settings;
+    const longestSegmentS = endpointing === null ? Infinity : (endpointing.longestSegmentMs ?? LONGEST_SEGMENT_MS) / 1_000;
     this.#pauses = new Pauses({
       minimumSilenceS: endpointing === null ? Infinity : (endpointing.minimumSilenceMs ?? MINIMUM_SILENCE_MS) / 1_000,
       minimumSpeechS: (endpointing?.minimumSpeechMs ?? MINIMUM_SPEECH_MS) / 1_000,
-      longestS: endpointing === null ? MOST_WAITING_S : (endpointing.longestSegmentMs ?? LONGEST_SEGMENT_MS) / 1_000,
+      longestS: Math.min(longestSegmentS, LONGEST_SPEECH_S),
     });
     this.#recording = this.#empty();
     this.finished = new Promise((resolve, reject) => {
@@ -128,11 +133,9 @@ export class ServerListening {
     this.#recording.blocks.push(block);
     this.#recording.lengthS += lengthS;
     this.#heardS += lengthS;
-    if (this.#isSpeech) this.#waitingS += lengthS;
     switch (this.#pauses.take(Math.sqrt(squares / Math.max(block.length, 1)), lengthS)) {
       case 'begun': {
         this.#isSpeech = true;
-        this.#waitingS += this.#recording.lengthS;
         const { startS } = this.#recording;
         this.#enqueue(() => this.onEvent({ type: 'speechstart', sample: sampleAt(startS), timeS: startS }));
         break;
@@ -162,6 +165,7 @@ export class ServerListening {
     const recording = this.#recording;
     this.#recording = this.#empty();
     this.#isSpeech = false;
+    this.#waitingS += recording.lengthS;
     this.#enqueue(async () => {
       const endS = recording.startS + recording.lengthS;
       if (endedBy !== undefined) await this.#send(recording, endedBy);

@@ -21,6 +21,9 @@ const NO_SPEECH_TIMEOUT_MS = 8_000;
 /** Sound of this much is taken for the beginning of some, by its root mean square: a quiet room is below. */
 const SOUND_RMS = 0.01;
 
+/** In place of an interim result that is taken back: pages read the one that has changed, so there must be one. */
+const NOTHING = new SpeechRecognitionResult([new SpeechRecognitionAlternative('', 0)], false);
+
 /** What a recognition was started with. */
 export interface Settings {
   track: MediaStreamTrack | undefined;
@@ -211,7 +214,7 @@ export class Run {
   #hearFinal({ segment }: EventOf<'final'>): void {
     const { continuous } = this.#settings;
     if (segment.text === '') {
-      if (this.#hasInterim) this.#giveResults();
+      if (this.#hasInterim) this.#giveResults(NOTHING);
       this.#hasInterim = false;
       this.#giveNoMatch();
     } else {
@@ -232,8 +235,8 @@ export class Run {
   }
 
   /** The finals so far and what follows them, which alone has changed. */
-  #giveResults(...changed: SpeechRecognitionResult[]): void {
-    const results = new SpeechRecognitionResultList([...this.#finals, ...changed]);
+  #giveResults(changed: SpeechRecognitionResult): void {
+    const results = new SpeechRecognitionResultList([...this.#finals, changed]);
     this.#dispatch(new SpeechRecognitionEvent('result', { results, resultIndex: this.#finals.length }));
   }
 
