@@ -175,6 +175,20 @@ test('the badge appears once all is kept, and then the page works without a netw
   assert.deepEqual(await lines(page), [JFK]);
 });
 
+test('a service worker that does not answer keeps the badge away, and nothing else', { skip }, async (t) => {
+  const { page, context } = await visit(t);
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+  await context.addInitScript(() => {
+    ServiceWorker.prototype.postMessage = () => undefined;
+  });
+  await page.reload();
+  await status(page, /^Ready\./);
+  await page.getByRole('button', { name: 'Try a sample', exact: true }).click();
+  await status(page, /^Done/);
+  assert.deepEqual(await lines(page), [JFK]);
+  assert.equal(await page.locator('#badge').isVisible(), false);
+});
+
 test('a model is deleted, and downloaded again when it is needed', { skip }, async (t) => {
   const { page } = await visit(t);
   const downloads = () => site.requests.filter((path) => path.startsWith(`${PATH}models/`)).length;

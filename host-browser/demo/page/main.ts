@@ -51,6 +51,8 @@ class Page {
   #loading: { auricle: Promise<Auricle>; cancel: AbortController } | undefined;
   #listening: Listening | undefined;
   #cancel = new AbortController();
+  /** How often the badge was looked into: what an earlier look finds is out of date. */
+  #badgeUpdates = 0;
   /** Recordings that wait for their turn. */
   readonly #queue: File[] = [];
 
@@ -163,7 +165,7 @@ class Page {
         const { version, flavour } = auricle.engine;
         setText(element('about', HTMLElement), `Auricle ${version}, ${flavour} build. ${LICENCE}`);
         keep(() => void this.#updateBadge());
-        await this.#updateBadge();
+        void this.#updateBadge();
         return auricle;
       } finally {
         this.#loading = undefined;
@@ -266,7 +268,7 @@ class Page {
   /** Shows what is stored of the chosen model, and makes it ready if all of it is: nothing is downloaded unasked. */
   async #modelChanged(): Promise<void> {
     this.#forget();
-    await this.#updateBadge();
+    void this.#updateBadge();
     const model = this.#models.chosen;
     const kept = await keptOf(model);
     this.#models.show(kept);
@@ -307,14 +309,24 @@ class Page {
     this.#auricle = undefined;
   }
 
+  /** Shows or hides the badge. Nothing waits for it: a service worker may take its time, or never answer. */
   async #updateBadge(): Promise<void> {
+    this.#badgeUpdates += 1;
+    const update = this.#badgeUpdates;
     const auricle = this.#auricle;
     const store = auricle?.engine.store;
     if (store !== undefined) {
       this.#models.show({ state: 'verified', store });
     }
     const model = auricle === undefined || store === 'memory' ? undefined : auricle.model;
-    showBadge({ model, shell: await shellReport(), persisted: await isPersisted() });
+    if (model === undefined) {
+      showBadge({ model, shell: undefined, persisted: false });
+      return;
+    }
+    const [shell, persisted] = await Promise.all([shellReport(), isPersisted()]);
+    if (update === this.#badgeUpdates) {
+      showBadge({ model, shell, persisted });
+    }
   }
 }
 
