@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { launch } from './support/chromium.mjs';
-import { assemble, badge, drop, lastLine, lines, openDemo, PATH, saved, serveDemo, status, violations } from './support/demo.mjs';
+import { assemble, badge, drop, lines, openDemo, PATH, saved, serveDemo, status, violations } from './support/demo.mjs';
 import { DIST, sample, TARGET, testdata, unless } from './support/place.mjs';
 
 const skip = unless('package', 'model', 'chromium');
@@ -71,8 +71,9 @@ test('a visitor starts, speaks, sees the words come, stops, and saves subtitles'
   await page.locator('#progress').waitFor({ state: 'visible' });
   await status(page, /^Listening/);
   await page.locator('#live-unsettled').filter({ hasText: /\w/ }).waitFor();
-  // The recording ends in silence, which ends its last line.
-  await lastLine(page, /country\W*$/);
+  // The recording takes 11 seconds, and ends in silence, which ends its last line.
+  await page.locator('#clock').filter({ hasText: /^0:(1[3-9]|[2-5]\d)$/ }).waitFor();
+  await page.locator('#live').waitFor({ state: 'hidden' });
   const latencies = await page.locator('#segments .latency').allTextContents();
   await page.getByRole('button', { name: 'Stop' }).click();
   await status(page, /^Stopped after 0:\d\d/);
