@@ -5,13 +5,13 @@
  */
 
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { launch } from './support/chromium.mjs';
 import { assemble, badge, drop, lines, openDemo, PATH, saved, serveDemo, status, violations } from './support/demo.mjs';
-import { DIST, sample, TARGET, testdata, unless } from './support/place.mjs';
+import { DIST, MODEL, sample, TARGET, testdata, unless } from './support/place.mjs';
 
 const skip = unless('package', 'model', 'chromium');
 const MADE = join(TARGET, 'demo-test/page');
@@ -209,17 +209,35 @@ test('a model is deleted, and downloaded again when it is needed', { skip }, asy
   assert.equal(downloads(), before + 2);
 });
 
-test('a download is cancelled, and begins again at the next start', { skip }, async (t) => {
+test('a model is deleted while it is loaded unasked, and nothing is wrong', { skip }, async (t) => {
+  const { page } = await visit(t);
+  await page.getByRole('button', { name: 'Try a sample', exact: true }).click();
+  await status(page, /^Done/);
+  await page.reload();
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await status(page, /^Deleted/);
+  assert.deepEqual(await page.getByRole('alert').allTextContents(), []);
+});
+
+test('a download is cancelled, and goes on at the next start', { skip }, async (t) => {
   const { page, context } = await visit(t);
   const model = '**/*.gguf';
-  // Never answered: the download hangs.
-  await context.route(model, () => undefined);
-  const asked = page.waitForRequest(model);
+  const file = await readFile(MODEL);
+  const headers = { 'content-type': 'application/octet-stream', 'content-length': String(file.length) };
+  // The first answer ends early, and the rest is never answered: the download hangs.
+  await context.route(model, async (route) => {
+    if (route.request().headers()['range'] === undefined) {
+      await route.fulfill({ headers, body: file.subarray(0, 1_000_000) });
+    }
+  });
+  const asked = page.waitForRequest((request) => request.headers()['range'] === 'bytes=1000000-');
   await page.getByRole('button', { name: 'Start' }).click();
   await asked;
   await page.getByRole('button', { name: 'Cancel' }).click();
   await status(page, /^Cancelled/);
   assert.deepEqual(await page.getByRole('alert').allTextContents(), []);
+  await page.reload();
+  await page.getByText('1.0 MB of 29.5 MB on this device').waitFor();
   await context.unroute(model);
   await page.getByRole('button', { name: 'Try a sample', exact: true }).click();
   await status(page, /^Done/);

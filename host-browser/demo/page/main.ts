@@ -161,14 +161,16 @@ class Page {
           onNotice: notices.showNotice,
         });
         this.#auricle = auricle;
-        notices.remove('retrying');
         const { version, flavour } = auricle.engine;
         setText(element('about', HTMLElement), `Auricle ${version}, ${flavour} build. ${LICENCE}`);
         keep(() => void this.#updateBadge());
         void this.#updateBadge();
         return auricle;
       } finally {
-        this.#loading = undefined;
+        notices.remove('retrying');
+        if (this.#loading?.cancel === cancel) {
+          this.#loading = undefined;
+        }
       }
     };
     return { auricle: loading(), cancel };
@@ -276,13 +278,13 @@ class Page {
       status.sayIf(this.#state === 'idle', `Ready. The first start downloads ${megabytes(model.bytes)}, once.`);
       return;
     }
+    const { auricle, cancel } = (this.#loading ??= this.#beginLoading());
     try {
-      this.#loading ??= this.#beginLoading();
-      await this.#loading.auricle;
+      await auricle;
       status.sayIf(this.#state === 'idle', 'Ready.');
     } catch (error) {
-      // Whoever has pressed Start meanwhile is told by what that began.
-      if (this.#state === 'idle') {
+      // Whoever has pressed Start meanwhile is told by what that began, and whoever ended it knows.
+      if (this.#state === 'idle' && !cancel.signal.aborted) {
         status.say('The model could not be loaded.');
         notices.showError(error);
       }
@@ -305,6 +307,8 @@ class Page {
 
   #forget(): void {
     this.#loading?.cancel.abort();
+    // Whoever needs a model next begins anew, and does not get what was ended here.
+    this.#loading = undefined;
     this.#auricle?.close();
     this.#auricle = undefined;
   }
