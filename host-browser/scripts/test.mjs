@@ -1,6 +1,6 @@
 /**
- * `node test.mjs [FILE…]`: runs these files of `tests`, or all, two at a time; those that measure time, `*.alone.test.mjs`,
- * one at a time after the others. All together may take so many minutes.
+ * `node test.mjs [FILE…]`: runs these files of `tests`, or all, two at a time; those that measure time or hear in real
+ * time, `*.alone.test.mjs`, one at a time after the others. All together may take so many minutes.
  */
 
 import { readdir } from 'node:fs/promises';

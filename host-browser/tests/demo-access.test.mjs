@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { launch } from './support/chromium.mjs';
-import { assemble, badge, lastLine, openDemo, saved, serveDemo, status, violations } from './support/demo.mjs';
+import { assemble, badge, openDemo, saved, serveDemo, status, violations } from './support/demo.mjs';
 import { TARGET, testdata, unless } from './support/place.mjs';
 
 const skip = unless('package', 'model', 'chromium');
@@ -58,7 +58,7 @@ test('all of it goes by keyboard', { skip }, async (t) => {
   assert.equal(await page.evaluate(() => document.activeElement?.id), 'start');
   await page.keyboard.press('Enter');
   await status(page, /^Listening/);
-  await lastLine(page, /country\W*$/);
+  await page.locator('#segments li').first().waitFor();
   await page.keyboard.press('Space');
   await status(page, /^Stopped/);
   await tabTo('#transcript');

@@ -11,7 +11,7 @@ export async function keptOf({ sha256 }: CatalogModel): Promise<Kept> {
   if (stored === undefined) {
     return { state: 'absent' };
   }
-  return stored.complete ? { state: 'stored' } : { state: 'part', bytes: stored.bytes };
+  return stored.complete ? { state: 'stored' } : { state: 'part', bytes: stored.storedBytes };
 }
 
 export async function remove(sha256: string): Promise<void> {

@@ -51,6 +51,8 @@ class Page {
   #loading: { auricle: Promise<Auricle>; cancel: AbortController } | undefined;
   #listening: Listening | undefined;
   #cancel = new AbortController();
+  /** How often the badge was looked into: what an earlier look finds is out of date. */
+  #badgeUpdates = 0;
   /** Recordings that wait for their turn. */
   readonly #queue: File[] = [];
 
@@ -159,14 +161,16 @@ class Page {
           onNotice: notices.showNotice,
         });
         this.#auricle = auricle;
-        notices.remove('retrying');
         const { version, flavour } = auricle.engine;
         setText(element('about', HTMLElement), `Auricle ${version}, ${flavour} build. ${LICENCE}`);
         keep(() => void this.#updateBadge());
-        await this.#updateBadge();
+        void this.#updateBadge();
         return auricle;
       } finally {
-        this.#loading = undefined;
+        notices.remove('retrying');
+        if (this.#loading?.cancel === cancel) {
+          this.#loading = undefined;
+        }
       }
     };
     return { auricle: loading(), cancel };
@@ -266,7 +270,7 @@ class Page {
   /** Shows what is stored of the chosen model, and makes it ready if all of it is: nothing is downloaded unasked. */
   async #modelChanged(): Promise<void> {
     this.#forget();
-    await this.#updateBadge();
+    void this.#updateBadge();
     const model = this.#models.chosen;
     const kept = await keptOf(model);
     this.#models.show(kept);
@@ -274,13 +278,13 @@ class Page {
       status.sayIf(this.#state === 'idle', `Ready. The first start downloads ${megabytes(model.bytes)}, once.`);
       return;
     }
+    const { auricle, cancel } = (this.#loading ??= this.#beginLoading());
     try {
-      this.#loading ??= this.#beginLoading();
-      await this.#loading.auricle;
+      await auricle;
       status.sayIf(this.#state === 'idle', 'Ready.');
     } catch (error) {
-      // Whoever has pressed Start meanwhile is told by what that began.
-      if (this.#state === 'idle') {
+      // Whoever has pressed Start meanwhile is told by what that began, and whoever ended it knows.
+      if (this.#state === 'idle' && !cancel.signal.aborted) {
         status.say('The model could not be loaded.');
         notices.showError(error);
       }
@@ -303,18 +307,30 @@ class Page {
 
   #forget(): void {
     this.#loading?.cancel.abort();
+    // Whoever needs a model next begins anew, and does not get what was ended here.
+    this.#loading = undefined;
     this.#auricle?.close();
     this.#auricle = undefined;
   }
 
+  /** Shows or hides the badge. Nothing waits for it: a service worker may take its time, or never answer. */
   async #updateBadge(): Promise<void> {
+    this.#badgeUpdates += 1;
+    const update = this.#badgeUpdates;
     const auricle = this.#auricle;
     const store = auricle?.engine.store;
     if (store !== undefined) {
       this.#models.show({ state: 'verified', store });
     }
     const model = auricle === undefined || store === 'memory' ? undefined : auricle.model;
-    showBadge({ model, shell: await shellReport(), persisted: await isPersisted() });
+    if (model === undefined) {
+      showBadge({ model, shell: undefined, persisted: false });
+      return;
+    }
+    const [shell, persisted] = await Promise.all([shellReport(), isPersisted()]);
+    if (update === this.#badgeUpdates) {
+      showBadge({ model, shell, persisted });
+    }
   }
 }
 

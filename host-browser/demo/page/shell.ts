@@ -11,6 +11,9 @@ export interface ShellReport {
   stored: number;
 }
 
+/** So long, and the service worker does not answer any more. It may have to be started first, on a busy machine. */
+const NO_ANSWER_MS = 10_000;
+
 /** Whether the visitor has asked this tab for the new version. */
 let wished = false;
 
@@ -42,7 +45,7 @@ export async function keepShell(changed: () => void): Promise<void> {
   });
 }
 
-/** Asks the service worker that is in control; nothing where there is none. */
+/** Asks the service worker that is in control; nothing where there is none, or where it does not answer. */
 export function shellReport(): Promise<ShellReport | undefined> {
   const controller = navigator.serviceWorker?.controller;
   if (controller == null) {
@@ -50,10 +53,13 @@ export function shellReport(): Promise<ShellReport | undefined> {
   }
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
-    port1.onmessage = ({ data }: MessageEvent<ShellReport>) => {
+    const answer = (report?: ShellReport): void => {
+      clearTimeout(waiting);
       port1.close();
-      resolve(data);
+      resolve(report);
     };
+    const waiting = setTimeout(answer, NO_ANSWER_MS);
+    port1.onmessage = ({ data }: MessageEvent<ShellReport>) => answer(data);
     controller.postMessage('shell', [port2]);
   });
 }

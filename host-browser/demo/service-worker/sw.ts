@@ -69,10 +69,19 @@ async function activate(): Promise<void> {
 
 /** As `ShellReport` in `page/shell.ts`. */
 async function report(): Promise<{ version: string; files: number; stored: number }> {
-  const cache = await caches.open(CACHE);
-  const keys = new Set((await cache.keys()).map(({ url }) => url));
+  const keys = new Set(await storedUrls());
   const paths = Object.keys(FILES);
   return { version: VERSION, files: paths.length, stored: paths.filter((path) => keys.has(urlOf(path))).length };
+}
+
+/** The addresses that are stored: none where storage has been taken away. */
+async function storedUrls(): Promise<string[]> {
+  try {
+    const cache = await caches.open(CACHE);
+    return (await cache.keys()).map(({ url }) => url);
+  } catch {
+    return [];
+  }
 }
 
 /** The path of a request from the page's folder, if it is one of the files. */

@@ -76,16 +76,6 @@ export function lines(page) {
 }
 
 /**
- * Waits until the last finished line is like this.
- *
- * @param {import('playwright-core').Page} page
- * @param {RegExp} pattern
- */
-export async function lastLine(page, pattern) {
-  await page.locator('#segments li:last-child .words').filter({ hasText: pattern }).waitFor();
-}
-
-/**
  * Has the transcript saved, and reads it.
  *
  * @param {import('playwright-core').Page} page

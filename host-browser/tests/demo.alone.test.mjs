@@ -5,13 +5,13 @@
  */
 
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { launch } from './support/chromium.mjs';
-import { assemble, badge, drop, lastLine, lines, openDemo, PATH, saved, serveDemo, status, violations } from './support/demo.mjs';
-import { DIST, sample, TARGET, testdata, unless } from './support/place.mjs';
+import { assemble, badge, drop, lines, openDemo, PATH, saved, serveDemo, status, violations } from './support/demo.mjs';
+import { DIST, MODEL, sample, TARGET, testdata, unless } from './support/place.mjs';
 
 const skip = unless('package', 'model', 'chromium');
 const MADE = join(TARGET, 'demo-test/page');
@@ -71,8 +71,9 @@ test('a visitor starts, speaks, sees the words come, stops, and saves subtitles'
   await page.locator('#progress').waitFor({ state: 'visible' });
   await status(page, /^Listening/);
   await page.locator('#live-unsettled').filter({ hasText: /\w/ }).waitFor();
-  // The recording ends in silence, which ends its last line.
-  await lastLine(page, /country\W*$/);
+  // The recording takes 11 seconds, and ends in silence, which ends its last line.
+  await page.locator('#clock').filter({ hasText: /^0:(1[3-9]|[2-5]\d)$/ }).waitFor();
+  await page.locator('#live').waitFor({ state: 'hidden' });
   const latencies = await page.locator('#segments .latency').allTextContents();
   await page.getByRole('button', { name: 'Stop' }).click();
   await status(page, /^Stopped after 0:\d\d/);
@@ -175,6 +176,20 @@ test('the badge appears once all is kept, and then the page works without a netw
   assert.deepEqual(await lines(page), [JFK]);
 });
 
+test('a service worker that does not answer keeps the badge away, and nothing else', { skip }, async (t) => {
+  const { page, context } = await visit(t);
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+  await context.addInitScript(() => {
+    ServiceWorker.prototype.postMessage = () => undefined;
+  });
+  await page.reload();
+  await status(page, /^Ready\./);
+  await page.getByRole('button', { name: 'Try a sample', exact: true }).click();
+  await status(page, /^Done/);
+  assert.deepEqual(await lines(page), [JFK]);
+  assert.equal(await page.locator('#badge').isVisible(), false);
+});
+
 test('a model is deleted, and downloaded again when it is needed', { skip }, async (t) => {
   const { page } = await visit(t);
   const downloads = () => site.requests.filter((path) => path.startsWith(`${PATH}models/`)).length;
@@ -194,17 +209,35 @@ test('a model is deleted, and downloaded again when it is needed', { skip }, asy
   assert.equal(downloads(), before + 2);
 });
 
-test('a download is cancelled, and begins again at the next start', { skip }, async (t) => {
+test('a model is deleted while it is loaded unasked, and nothing is wrong', { skip }, async (t) => {
+  const { page } = await visit(t);
+  await page.getByRole('button', { name: 'Try a sample', exact: true }).click();
+  await status(page, /^Done/);
+  await page.reload();
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await status(page, /^Deleted/);
+  assert.deepEqual(await page.getByRole('alert').allTextContents(), []);
+});
+
+test('a download is cancelled, and goes on at the next start', { skip }, async (t) => {
   const { page, context } = await visit(t);
   const model = '**/*.gguf';
-  // Never answered: the download hangs.
-  await context.route(model, () => undefined);
-  const asked = page.waitForRequest(model);
+  const file = await readFile(MODEL);
+  const headers = { 'content-type': 'application/octet-stream', 'content-length': String(file.length) };
+  // The first answer ends early, and the rest is never answered: the download hangs.
+  await context.route(model, async (route) => {
+    if (route.request().headers()['range'] === undefined) {
+      await route.fulfill({ headers, body: file.subarray(0, 1_000_000) });
+    }
+  });
+  const asked = page.waitForRequest((request) => request.headers()['range'] === 'bytes=1000000-');
   await page.getByRole('button', { name: 'Start' }).click();
   await asked;
   await page.getByRole('button', { name: 'Cancel' }).click();
   await status(page, /^Cancelled/);
   assert.deepEqual(await page.getByRole('alert').allTextContents(), []);
+  await page.reload();
+  await page.getByText('1.0 MB of 29.5 MB on this device').waitFor();
   await context.unroute(model);
   await page.getByRole('button', { name: 'Try a sample', exact: true }).click();
   await status(page, /^Done/);
