@@ -62,7 +62,11 @@ describe('places', { skip: unless('package', 'chromium') }, () => {
     await store.ask('lack', { what: 'caches' });
     assert.equal(await store.ask('kind'), 'memory');
     await assert.rejects(store.ask('kind', { kind: 'cache' }), { class: 'StoreError', code: 'storage-unavailable' });
-    assert.equal((await store.obtained({ source: server.source() })).obtained.kind, 'memory');
+    const source = server.source();
+    const { obtained, notices } = await store.obtained({ source });
+    assert.equal(obtained.kind, 'memory');
+    assert.deepEqual(notices, ['memory-store']);
+    assert.deepEqual((await store.obtained({ source })).notices, []);
   });
 
   test('where files cannot be renamed, the record tells that one is whole', async (t) => {

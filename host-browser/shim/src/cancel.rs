@@ -20,21 +20,11 @@ pub(crate) enum Interrupt {
 /// The caller's signal, if it gave one.
 pub(crate) struct Cancel {
     signal: Option<AbortSignal>,
-    /// Resolves when the signal fires.
-    fired: Promise,
-    listener: Option<Function>,
 }
 
 impl Cancel {
     pub(crate) fn new(signal: &JsValue) -> Self {
-        let signal: Option<AbortSignal> = signal.dyn_ref().cloned();
-        let (fired, resolve) = deferred();
-        let listener = signal.as_ref().and_then(|signal| {
-            // The promise's own function is the listener, so that there is no closure to keep alive.
-            signal.add_event_listener_with_callback("abort", &resolve).ok()?;
-            Some(resolve)
-        });
-        Self { signal, fired, listener }
+        Self { signal: signal.dyn_ref().cloned() }
     }
 
     /// Where there is no signal.
@@ -59,7 +49,8 @@ impl Cancel {
     pub(crate) async fn wait(&self, promise: &Promise, timeout_ms: Option<f64>) -> Result<JsValue, Interrupt> {
         self.check().map_err(Interrupt::Cancelled)?;
         let timer = timeout_ms.map(Timer::new);
-        let racers = Array::of2(promise, &self.fired);
+        let fired = Fired::new(self.signal.as_ref());
+        let racers = Array::of2(promise, &fired.promise);
         if let Some(timer) = &timer {
             racers.push(&timer.over);
         }
@@ -79,10 +70,29 @@ impl Cancel {
     }
 }
 
-impl Drop for Cancel {
+/// That a signal fires, for as long as it is waited for. Anew for every wait: what has raced against a promise is kept as long
+/// as that is, and would be every piece of a download.
+struct Fired<'a> {
+    promise: Promise,
+    signal: Option<&'a AbortSignal>,
+    /// The promise's own function is the listener, so that there is no closure to keep alive.
+    listener: Function,
+}
+
+impl<'a> Fired<'a> {
+    fn new(signal: Option<&'a AbortSignal>) -> Self {
+        let (promise, listener) = deferred();
+        if let Some(signal) = signal {
+            let _ = signal.add_event_listener_with_callback("abort", &listener);
+        }
+        Self { promise, signal, listener }
+    }
+}
+
+impl Drop for Fired<'_> {
     fn drop(&mut self) {
-        if let (Some(signal), Some(listener)) = (&self.signal, &self.listener) {
-            let _ = signal.remove_event_listener_with_callback("abort", listener);
+        if let Some(signal) = self.signal {
+            let _ = signal.remove_event_listener_with_callback("abort", &self.listener);
         }
     }
 }

@@ -93,6 +93,7 @@ impl Download<'_> {
         let report = self.progress.borrow().report();
         self.options.tell(report, self.wanted.bytes, From::Network, false);
         self.channel.tell(report);
+        self.keeper.flush().await?;
         let kind = self.keeper.complete().await;
         self.feed.check_sink()?;
         Ok((kind, self.fetched))

@@ -147,6 +147,10 @@ impl<'a> Obtaining<'a> {
 
     /// Downloads what is missing. The lock is held.
     async fn download(mut self) -> Result<Obtained, JsValue> {
+        if self.shared.auto && matches!(self.shared.backend, Backend::Memory(_)) {
+            let message = "the browser keeps no models here; it will be downloaded again at the next visit";
+            self.options.notify("memory-store", message);
+        }
         self.feed.begin();
         let known = self.resume().await?;
         let keep = self.feed.bytes();
