@@ -197,33 +197,3 @@ test('partials become economical where they were eager, in the next session too'
   stream.close();
   assert.equal(engine.released, 1);
 });
-
-test('what a busy Worker has not yet heard of is not lost when listening ends', { skip }, async (t) => {
-  // Ports that are open, those by which turns are taken too, would keep this program running.
-  const { MessageChannel, setTimeout } = globalThis;
-  globalThis.MessageChannel = class extends MessageChannel {
-    constructor() {
-      super();
-      t.after(() => this.port1.close());
-    }
-  };
-  t.after(() => Object.assign(globalThis, { MessageChannel, setTimeout }));
-  const { LiveInput } = /** @type {any} */ (await import('../dist/worker/live-input.js'));
-  const { port1, port2 } = new globalThis.MessageChannel();
-  let samples = 0;
-  let isFinished = false;
-  const stream = {
-    arrivals: { resumed: () => {}, took: () => {} },
-    append: (/** @type {Float32Array} */ block) => (samples += isFinished ? 0 : block.length),
-    finish: () => (isFinished = true),
-  };
-  const input = new LiveInput(stream, { onAudio: () => {}, onLevel: () => {}, onEnded: () => {}, onError: assert.fail });
-  input.connect(port2, SECOND);
-  // Every time is over before anything that was posted is heard of.
-  globalThis.setTimeout = /** @type {any} */ ((/** @type {() => void} */ late) => void queueMicrotask(late));
-  for (let block = 0; block < 50; block += 1) {
-    port1.postMessage(new Float32Array(SECOND / 50));
-  }
-  await input.finish();
-  assert.deepEqual([samples, isFinished], [SECOND, true]);
-});
