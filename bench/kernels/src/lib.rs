@@ -7,10 +7,13 @@ use std::cell::RefCell;
 use auricle_component::greedy;
 use auricle_component::kernels::activation::Activation;
 use auricle_component::kernels::attention::KvCache;
-use auricle_component::kernels::filter::Filters;
+use auricle_component::kernels::filter::{Filters, Windows};
 use auricle_component::kernels::int8::attention::{Int8KeyValues, Scratch};
 use auricle_component::kernels::int8::{Int8Matrix, Int8Rows, Output, variant};
 use auricle_component::kernels::norm::layer_norm;
+
+/// Samples from one window to the next, as in Moonshine's first convolution.
+const WINDOW_STEP: usize = 64;
 
 /// Kernels, as [`prepare`] numbers them.
 enum Job {
@@ -30,8 +33,8 @@ enum Job {
     Norm { values: Vec<f32>, weight: Vec<f32>, out: Vec<f32> },
     /// The choice among `a · c` logits.
     Pick { logits: Vec<f32> },
-    /// `b` filters of `c` taps over `a` windows, which begin `step` samples apart.
-    Filter { filters: Filters, samples: Vec<f32>, step: usize, out: Vec<f32> },
+    /// `b` filters of `c` taps over `a` windows, which are quantized first.
+    Filter { filters: Filters, samples: Vec<f32>, windows: Windows, out: Vec<f32> },
 }
 
 thread_local! {
@@ -55,8 +58,6 @@ fn noise(count: usize, seed: u64) -> Vec<f32> {
 #[allow(unsafe_code)] // An export needs its name.
 pub extern "C" fn prepare(kernel: u32, a: usize, b: usize, c: usize, short_sums: u32) {
     const HEADS: usize = 8;
-    /// Samples from one window to the next, as in Moonshine's first convolution.
-    const WINDOW_STEP: usize = 64;
     variant::set_short_sums(short_sums != 0);
     let job = match kernel {
         0 => {
@@ -87,7 +88,7 @@ pub extern "C" fn prepare(kernel: u32, a: usize, b: usize, c: usize, short_sums:
             Job::Filter {
                 filters,
                 samples: noise((a - 1) * WINDOW_STEP + c, 2),
-                step: WINDOW_STEP,
+                windows: Windows::default(),
                 out: vec![0.0; a * b],
             }
         }
@@ -141,8 +142,9 @@ fn once(job: &mut Job) -> u32 {
             out[0].to_bits()
         }
         Job::Pick { logits } => greedy::pick(logits).id,
-        Job::Filter { filters, samples, step, out } => {
-            filters.forward(samples, *step, out);
+        Job::Filter { filters, samples, windows, out } => {
+            windows.fill(samples, out.len() / filters.outputs(), WINDOW_STEP, filters.taps());
+            filters.forward(windows, out);
             out[0].to_bits()
         }
     }

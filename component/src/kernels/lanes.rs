@@ -184,6 +184,13 @@ mod vector {
             unsafe { v128_store(to.as_mut_ptr().cast(), i64x2_shuffle::<0, 2>(ab, cd)) };
         }
 
+        /// The low halves of 8 integers.
+        #[inline(always)]
+        pub(crate) fn low_halves([a, b]: [Self; 2], to: &mut [i16; 8]) {
+            // SAFETY: the array is 16 writable bytes, and the store takes any alignment.
+            unsafe { v128_store(to.as_mut_ptr().cast(), i16x8_shuffle::<0, 2, 4, 6, 8, 10, 12, 14>(a.0, b.0)) };
+        }
+
         /// The four integers.
         #[inline(always)]
         pub(crate) fn to_array(self) -> [i32; 4] {
@@ -367,6 +374,14 @@ mod vector {
             }
         }
 
+        /// The low halves of 8 integers.
+        #[inline(always)]
+        pub(crate) fn low_halves(halves: [Self; 2], to: &mut [i16; 8]) {
+            for (to, half) in to.as_chunks_mut::<4>().0.iter_mut().zip(halves) {
+                *to = half.0.map(|x| x as i16);
+            }
+        }
+
         /// The four integers.
         #[inline(always)]
         pub(crate) fn to_array(self) -> [i32; 4] {
@@ -386,11 +401,8 @@ impl F32x4 {
     pub(crate) fn load_some(values: &[f32]) -> Self {
         match values.first_chunk() {
             Some(values) => Self::load(values),
-            None => {
-                let mut some = [0.0; 4];
-                some[..values.len()].copy_from_slice(values);
-                Self::load(&some)
-            }
+            // Not copied as a slice: for so few values a host's copy costs more than all else.
+            None => Self::load(&std::array::from_fn(|i| values.get(i).copied().unwrap_or(0.0))),
         }
     }
 
@@ -398,6 +410,22 @@ impl F32x4 {
     #[inline(always)]
     pub(crate) fn add_product(self, a: Self, b: Self) -> Self {
         self.add(a.mul(b))
+    }
+
+    /// The largest of the four.
+    #[inline(always)]
+    pub(crate) fn highest_lane(self) -> f32 {
+        let pairs = self.max(self.swap_pairs()).to_array();
+        if pairs[2] > pairs[0] { pairs[2] } else { pairs[0] }
+    }
+
+    /// Writes as many of the four as there is room for.
+    #[inline(always)]
+    pub(crate) fn store_some(self, values: &mut [f32]) {
+        match values.first_chunk_mut() {
+            Some(values) => self.store(values),
+            None => values.iter_mut().zip(self.to_array()).for_each(|(to, value)| *to = value),
+        }
     }
 
     /// The four floats.

@@ -88,12 +88,14 @@ pub(super) fn put_back<const ROWS: usize, const VECTORS: usize>(
     vector: usize,
     sums: &mut [[I32x4; VECTORS]; ROWS],
 ) {
-    for (row, sums) in rows.into_iter().zip(sums) {
-        let mut more = [[0; LANES]; PANEL / LANES];
-        let by_channel = more.as_flattened_mut();
-        for excess in excess {
-            by_channel[excess.channel()] += i32::from(row[excess.column()]) * excess.weight();
+    // Rows within, so that no sum waits for the one before it.
+    let mut more = [[[0; LANES]; PANEL / LANES]; ROWS];
+    for excess in excess {
+        for (row, more) in rows.iter().zip(&mut more) {
+            more.as_flattened_mut()[excess.channel()] += i32::from(row[excess.column()]) * excess.weight();
         }
+    }
+    for (sums, more) in sums.iter_mut().zip(&more) {
         for (sum, more) in sums.iter_mut().zip(&more[vector..]) {
             *sum = sum.add(I32x4::load(more));
         }

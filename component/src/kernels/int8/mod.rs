@@ -219,7 +219,8 @@ impl Job<'_> {
             if !excess.is_empty() {
                 excess::put_back(excess, rows, vector, &mut sums);
             }
-            for (r, sums) in sums.into_iter().enumerate() {
+            // By reference: what is taken by value is copied by the host.
+            for (r, sums) in sums.iter().enumerate() {
                 let values = columns.finish(sums, activations.zeros[row + r], activations.scales[row + r]);
                 let out =
                     out[(row + r) * matrix.rows..(row + r + 1) * matrix.rows].get_mut(channel..).unwrap_or_default();
@@ -252,7 +253,7 @@ impl<const VECTORS: usize> Columns<VECTORS> {
 
     /// The outputs of a row of activations with this zero point and scale.
     #[inline(always)]
-    fn finish(&self, sums: [I32x4; VECTORS], zero: i32, scale: f32) -> [F32x4; VECTORS] {
+    fn finish(&self, sums: &[I32x4; VECTORS], zero: i32, scale: f32) -> [F32x4; VECTORS] {
         let (zero, scale) = (I32x4::splat(zero), F32x4::splat(scale));
         std::array::from_fn(|v| {
             let centred = sums[v].sub(zero.mul(self.sums[v])).to_f32();

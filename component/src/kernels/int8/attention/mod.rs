@@ -121,9 +121,9 @@ impl Int8KeyValues {
         let row_bytes = self.head_size.next_multiple_of(CHUNK);
         let largest = quantize_signed(query, QUERY_ZERO, &mut scratch.queries[..row_bytes]);
         if variant::short_sums() {
-            self.score::<1, FRAME_VECTORS, TWO_GROUPS>(head, 0, scratch);
+            self.score::<1, FRAME_VECTORS, TWO_GROUPS>(head, 0, scratch, &mut [0.0; QUERY_BLOCK]);
         } else {
-            self.score::<1, FRAME_VECTORS, LONG>(head, 0, scratch);
+            self.score::<1, FRAME_VECTORS, LONG>(head, 0, scratch, &mut [0.0; QUERY_BLOCK]);
         }
         out.copy_from_slice(&scratch.scores[..self.frames]);
         softmax(out, largest / SIGNED_MAX / (self.head_size as f32).sqrt());
@@ -156,17 +156,18 @@ impl Int8KeyValues {
             *exponent_scale = largest / SIGNED_MAX * (std::f32::consts::LOG2_E / (self.head_size as f32).sqrt());
         }
         let tiled = count / ROWS * ROWS;
+        let mut highest = [0.0; QUERY_BLOCK];
         for row in (0..tiled).step_by(ROWS) {
-            self.score::<ROWS, TILE_VECTORS, TOGETHER>(head, row, scratch);
+            self.score::<ROWS, TILE_VECTORS, TOGETHER>(head, row, scratch, &mut highest);
         }
         for row in tiled..count {
-            self.score::<1, FRAME_VECTORS, TOGETHER>(head, row, scratch);
+            self.score::<1, FRAME_VECTORS, TOGETHER>(head, row, scratch, &mut highest);
         }
         let mut sums = [0; QUERY_BLOCK];
         for (row, sum) in sums.iter_mut().enumerate().take(count) {
             let scores = &mut scratch.scores[row * self.padded_frames..][..self.padded_frames];
             let probabilities = &mut scratch.probabilities[row * self.padded_frames..][..self.padded_frames];
-            *sum = probabilities_of(scores, self.frames, exponent_scales[row], probabilities);
+            *sum = probabilities_of(scores, self.frames, highest[row], exponent_scales[row], probabilities);
         }
         for vector in (0..self.padded_size / LANES).step_by(VALUE_VECTORS) {
             for row in (0..tiled).step_by(ROWS) {
@@ -178,13 +179,14 @@ impl Int8KeyValues {
         }
     }
 
-    /// Scores of `ROWS` queries from `row` on with every frame, in units of the query's scale.
+    /// Scores of `ROWS` queries from `row` on with every frame, in units of the query's scale, and the largest of each query.
     #[inline(never)]
     fn score<const ROWS: usize, const VECTORS: usize, const TOGETHER: usize>(
         &self,
         head: usize,
         row: usize,
         scratch: &mut Scratch,
+        highest: &mut [f32; QUERY_BLOCK],
     ) {
         let row_bytes = self.head_size.next_multiple_of(CHUNK);
         let rows: [&[u8]; ROWS] = std::array::from_fn(|r| &scratch.queries[(row + r) * row_bytes..][..row_bytes]);
@@ -194,20 +196,31 @@ impl Int8KeyValues {
         let sums = self.key_sums[first_frame..][..self.padded_frames].as_chunks::<FRAMES>().0;
         let to = &mut scratch.scores[row * self.padded_frames..][..ROWS * self.padded_frames];
         let panels = keys.chunks_exact(FRAMES * self.padded_size).zip(scales).zip(sums);
+        let mut most = [F32x4::splat(f32::MIN); ROWS];
+        let whole = self.frames / FRAMES;
         for (panel, ((keys, scales), sums)) in panels.enumerate() {
             for vector in (0..FRAME_VECTORS).step_by(VECTORS) {
                 let keys = &keys[vector * LANES * GROUP..];
                 let dots = tile::<ROWS, VECTORS, FRAME_VECTORS, TOGETHER>(rows, keys, self.padded_size);
                 let scales = &scales.as_chunks::<LANES>().0[vector..];
                 let sums = &sums.as_chunks::<LANES>().0[vector..];
-                for (r, dots) in dots.into_iter().enumerate() {
+                for (r, dots) in dots.iter().enumerate() {
                     let to = &mut to[r * self.padded_frames + panel * FRAMES + vector * LANES..][..VECTORS * LANES];
                     for (v, to) in to.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
                         let centred = dots[v].sub(I32x4::load(&sums[v]));
-                        centred.to_f32().mul(F32x4::load(&scales[v])).store(to);
+                        let scores = centred.to_f32().mul(F32x4::load(&scales[v]));
+                        scores.store(to);
+                        // Padding is not looked at.
+                        if panel < whole {
+                            most[r] = most[r].max(scores);
+                        }
                     }
                 }
             }
+        }
+        for (r, most) in most.iter().enumerate() {
+            let rest = &to[r * self.padded_frames..][whole * FRAMES..self.frames];
+            highest[row + r] = rest.iter().fold(most.highest_lane(), |a, &b| if b > a { b } else { a });
         }
     }
 
@@ -251,10 +264,7 @@ impl Int8KeyValues {
                 let dimension = (vector + v) * LANES;
                 let scales = self.value_scales[head * self.padded_size + dimension..].first_chunk();
                 let scales = F32x4::load(scales.expect("a head's dimensions are whole vectors"));
-                let mean = total.to_f32().mul(scales).mul(inverse).to_array();
-                let out = &mut out[dimension..];
-                let there = out.len().min(LANES);
-                out[..there].copy_from_slice(&mean[..there]);
+                total.to_f32().mul(scales).mul(inverse).store_some(&mut out[dimension..]);
             }
         }
     }

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::{FRAMES, Int8KeyValues, QUERY_ZERO, SIGNED_MAX, VALUE_VECTORS};
-use crate::kernels::int8::rows::range;
 use crate::kernels::int8::tile::{CHUNK, GROUP, LANES, QUAD};
 use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
 
@@ -162,8 +161,9 @@ fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> ([f32; QUA
 /// The largest magnitude of these and 0.
 #[inline(always)]
 fn largest_magnitude(values: &[f32]) -> f32 {
-    let (low, high) = range(values);
-    if high > -low { high } else { -low }
+    let (vectors, rest) = values.as_chunks::<LANES>();
+    let largest = vectors.iter().fold(F32x4::load_some(rest).abs(), |a, values| a.max(F32x4::load(values).abs()));
+    largest.highest_lane()
 }
 
 /// What values are multiplied with so that the largest magnitude becomes [`SIGNED_MAX`].
@@ -178,12 +178,16 @@ fn signed_factor(largest: f32) -> F32x4 {
 pub(super) fn quantize_signed(values: &[f32], zero: u8, to: &mut [u8]) -> f32 {
     let largest = largest_magnitude(values);
     let (factor, zero) = (signed_factor(largest), I32x4::splat(i32::from(zero)));
-    for (chunk, to) in to.as_chunks_mut::<CHUNK>().0.iter_mut().enumerate() {
-        let quarters = std::array::from_fn(|quarter| {
-            let there = values.get(chunk * CHUNK + quarter * QUAD..).unwrap_or_default();
-            signed_lanes(F32x4::load_some(there).mul(factor)).add(zero)
-        });
-        I32x4::low_bytes(quarters, to);
+    let quantize = |x: F32x4| signed_lanes(x.mul(factor)).add(zero);
+    let (whole, rest) = values.as_chunks::<CHUNK>();
+    let (to, to_rest) = to.as_chunks_mut::<CHUNK>().0.split_at_mut(whole.len());
+    for (values, to) in whole.iter().zip(to) {
+        let (quarters, _) = values.as_chunks::<LANES>();
+        I32x4::low_bytes(std::array::from_fn(|quarter| quantize(F32x4::load(&quarters[quarter]))), to);
+    }
+    for to in to_rest {
+        let there = |quarter: usize| rest.get(quarter * LANES..).unwrap_or_default();
+        I32x4::low_bytes(std::array::from_fn(|quarter| quantize(F32x4::load_some(there(quarter)))), to);
     }
     largest
 }

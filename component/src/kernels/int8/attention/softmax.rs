@@ -6,57 +6,48 @@ use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
 /// Exponents of 2 below this, of which 127 times the power is 0.36, give the probability 0.
 const NOTHING: f32 = -8.5;
 
-/// The largest of scores in whole chunks of 16. Of its own, so that the engine's compiler keeps all of it in registers.
-#[inline(never)]
-fn highest(scores: &[f32]) -> f32 {
-    let mut highest = [F32x4::splat(f32::MIN); 4];
-    for scores in scores.as_chunks::<16>().0 {
-        for (highest, scores) in highest.iter_mut().zip(scores.as_chunks::<4>().0) {
-            *highest = highest.max(F32x4::load(scores));
-        }
-    }
-    let highest = highest[0].max(highest[1]).max(highest[2].max(highest[3])).to_array();
-    highest.into_iter().fold(f32::MIN, |a, b| if b > a { b } else { a })
-}
-
-/// Probabilities of scores relative to the largest, `0..=127`, and their sum. Scores from `frames` on are padding and get 0.
+/// Probabilities of scores relative to the largest, `highest`, as `0..=127`, and their sum. Scores from `frames` on are padding
+/// and get 0.
 #[inline(never)]
 pub(super) fn probabilities_of(
     scores: &mut [f32],
     frames: usize,
+    highest: f32,
     exponent_scale: f32,
     probabilities: &mut [u8],
 ) -> i32 {
-    scores[frames..].fill(f32::MIN);
-    let highest = highest(scores);
     // Padding gets the largest probability, which is known, and is taken off again.
     scores[frames..].fill(highest);
     let highest = F32x4::splat(highest);
     let scale = F32x4::splat(exponent_scale);
     let mut sums = I32x4::splat(0);
+    let mut vectors = 0;
     for (scores, to) in scores.as_chunks::<16>().0.iter().zip(probabilities.as_chunks_mut::<16>().0) {
         let (quarters, _) = scores.as_chunks::<4>();
-        let quarters: [F32x4; 4] = std::array::from_fn(|i| F32x4::load(&quarters[i]));
+        let quarters: [F32x4; 4] = std::array::from_fn(|i| F32x4::load(&quarters[i]).sub(highest).mul(scale));
         // A third of all chunks in ten seconds of speech, and half of them in thirty, are far below the largest.
         let most = quarters[0].max(quarters[1]).max(quarters[2].max(quarters[3]));
-        if !most.sub(highest).mul(scale).any_at_least(F32x4::splat(NOTHING)) {
-            to.fill(0);
+        if !most.any_at_least(F32x4::splat(NOTHING)) {
+            *to = [0; 16];
             continue;
         }
-        let quarters = quarters.map(|scores| probability(scores.sub(highest).mul(scale)));
+        let quarters = quarters.map(probability);
+        vectors += 4;
         sums = sums.add(quarters[0].add(quarters[1])).add(quarters[2].add(quarters[3]));
         I32x4::low_bytes(quarters, to);
     }
+    // What stands above the low bits in every lane is known, and is taken off all at once; sums wrap around.
+    sums = sums.sub(F32x4::splat(ROUNDING).to_bits().mul(I32x4::splat(vectors)));
     let padding = &mut probabilities[frames..];
     let taken_off: i32 = padding.iter().map(|&p| i32::from(p)).sum();
     padding.fill(0);
     sums.to_array().into_iter().sum::<i32>() - taken_off
 }
 
-/// `round(127 · 2^x)` for x ≤ 0.
+/// `round(127 · 2^x)` for x ≤ 0, in the low bits of [`ROUNDING`].
 ///
-/// 2^x = 2^k · 2^f with |f| ≤ 1/2, and 2^f by a polynomial that is within 1.1 · 10⁻⁴ of it (minimax of degree 3), far
-/// within half a step of 1/127.
+/// 2^x = 2^k · 2^f with |f| ≤ 1/2, and 127 · 2^f by a polynomial that is within 1.1 · 10⁻⁴ of it, relative (minimax of degree
+/// 3), far within half a step.
 #[inline(always)]
 fn probability(x: F32x4) -> I32x4 {
     // Everything below rounds to 0.
@@ -64,32 +55,37 @@ fn probability(x: F32x4) -> I32x4 {
     let rounding = F32x4::splat(ROUNDING);
     let rounded = x.add(rounding);
     let f = x.sub(rounded.sub(rounding));
-    let p = F32x4::splat(0.055_171_66);
-    let p = F32x4::splat(0.242_611_12).add_product(p, f);
-    let p = F32x4::splat(0.693_260_99).add_product(p, f);
-    let p = F32x4::splat(0.999_928_07).add_product(p, f);
+    let p = F32x4::splat(PROBABILITY_MAX * 0.055_171_66);
+    let p = F32x4::splat(PROBABILITY_MAX * 0.242_611_12).add_product(p, f);
+    let p = F32x4::splat(PROBABILITY_MAX * 0.693_260_99).add_product(p, f);
+    let p = F32x4::splat(PROBABILITY_MAX * 0.999_928_07).add_product(p, f);
     // The integer k lies in the low bits of `rounded`; the others are shifted out.
     let power = p.to_bits().add(rounded.to_bits().shift_left::<23>()).as_f32_bits();
-    power.mul(F32x4::splat(PROBABILITY_MAX)).add(rounding).to_bits().sub(rounding.to_bits())
+    power.add(rounding).to_bits()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{NOTHING, probabilities_of, probability};
-    use crate::kernels::lanes::F32x4;
+    use super::{NOTHING, probabilities_of};
+    use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
     use crate::kernels::testing::Noise;
+
+    fn probability(x: f32) -> i32 {
+        let bits: I32x4 = super::probability(F32x4::splat(x)).sub(F32x4::splat(ROUNDING).to_bits());
+        bits.to_array()[0]
+    }
 
     #[test]
     fn chunks_far_below_the_largest_get_what_each_score_would() {
-        assert_eq!(probability(F32x4::splat(NOTHING)).to_array(), [0; 4]);
+        assert_eq!(probability(NOTHING), 0);
         let mut noise = Noise::new(8);
         for spread in [1.0, 6.0, 12.0, 40.0] {
             // Chunks of all heights, the last of them partly padding.
             let scores: Vec<f32> = (0..160).map(|i| spread * (noise.next() + (i / 16 % 5) as f32)).collect();
             let mut probabilities = [9; 160];
-            let sum = probabilities_of(&mut scores.clone(), 150, 1.0, &mut probabilities);
             let highest = scores[..150].iter().copied().fold(f32::MIN, f32::max);
-            let want = scores[..150].iter().map(|x| probability(F32x4::splat(x - highest)).to_array()[0]);
+            let sum = probabilities_of(&mut scores.clone(), 150, highest, 1.0, &mut probabilities);
+            let want = scores[..150].iter().map(|x| probability(x - highest));
             let want: Vec<i32> = want.chain([0; 10]).collect();
             assert_eq!(probabilities.map(i32::from).as_slice(), want);
             assert_eq!(sum, want.iter().sum::<i32>());
@@ -100,7 +96,7 @@ mod tests {
     fn probabilities_are_rounded_powers_of_two() {
         for i in 0..4000 {
             let x = -(i as f32) / 160.0;
-            let is = probability(F32x4::splat(x)).to_array()[0];
+            let is = probability(x);
             let want = 127.0 * f64::from(x).exp2();
             assert!((f64::from(is) - want).abs() < 0.52, "2^{x}: {is}, {want}");
         }
