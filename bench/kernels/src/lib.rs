@@ -35,6 +35,8 @@ enum Job {
     Pick { logits: Vec<f32> },
     /// `b` filters of `c` taps over `a` windows, which are quantized first.
     Filter { filters: Filters, samples: Vec<f32>, windows: Windows, out: Vec<f32> },
+    /// Keys and values of `a` frames, 8 heads of `c`, into the form in which they are attended to.
+    Remember { memory: Int8KeyValues, keys: Vec<f32>, values: Vec<f32> },
 }
 
 thread_local! {
@@ -92,6 +94,11 @@ pub extern "C" fn prepare(kernel: u32, a: usize, b: usize, c: usize, short_sums:
                 out: vec![0.0; a * b],
             }
         }
+        9 => Job::Remember {
+            memory: Int8KeyValues::new(HEADS, c),
+            keys: noise(a * HEADS * c, 1),
+            values: noise(a * HEADS * c, 2),
+        },
         _ => panic!("there is no kernel {kernel}"),
     };
     JOB.with(|slot| *slot.borrow_mut() = Some(job));
@@ -146,6 +153,10 @@ fn once(job: &mut Job) -> u32 {
             windows.fill(samples, out.len() / filters.outputs(), WINDOW_STEP, filters.taps());
             filters.forward(windows, out);
             out[0].to_bits()
+        }
+        Job::Remember { memory, keys, values } => {
+            memory.fill(keys, values);
+            memory.frames() as u32
         }
     }
 }

@@ -41,6 +41,8 @@ pub enum Kernel {
     Pick = 7,
     /// Filters over windows of samples, in 16 bits: the first convolution.
     Filter = 8,
+    /// Keys and values into the form in which they are attended to in 8 bits.
+    Remember = 9,
 }
 
 impl Kernel {
@@ -57,6 +59,7 @@ impl Kernel {
             Self::Norm => "norm",
             Self::Pick => "pick",
             Self::Filter => "filter",
+            Self::Remember => "keys+values",
         }
     }
 
@@ -72,7 +75,7 @@ impl Kernel {
 pub struct Case {
     /// What it computes.
     pub kernel: Kernel,
-    /// Rows, queries, or windows.
+    /// Rows, queries, frames, or windows.
     pub a: u32,
     /// The matrix's channels, frames to attend to, or filters.
     pub b: u32,
@@ -82,7 +85,7 @@ pub struct Case {
 
 impl Case {
     /// Everything that is measured.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::new(Kernel::Multiply, 32, 1152, 288),
         Self::new(Kernel::Multiply, 32, 288, 288),
         Self::new(Kernel::Multiply, 32, 288, 1152),
@@ -101,6 +104,7 @@ impl Case {
         Self::new(Kernel::Gelu, 16, 0, 1152),
         Self::new(Kernel::Pick, 1, 0, 32768),
         Self::new(Kernel::Filter, 64, 288, 127),
+        Self::new(Kernel::Remember, 413, 0, HEAD_SIZE),
     ];
 
     const fn new(kernel: Kernel, a: u32, b: u32, c: u32) -> Self {
@@ -115,6 +119,8 @@ impl Case {
             Kernel::Multiply | Kernel::Filter => 2.0 * a * b * c,
             // Queries times keys, and probabilities times values.
             Kernel::Attention | Kernel::FloatAttention => 2.0 * 2.0 * a * b * c * f64::from(HEADS),
+            // Keys, and as many values.
+            Kernel::Remember => 2.0 * a * c * f64::from(HEADS),
             _ => a * c,
         }
     }
@@ -135,6 +141,7 @@ impl Case {
         match self.kernel {
             Kernel::Multiply | Kernel::Filter => format!("{a} × {b}×{c}"),
             Kernel::Attention | Kernel::FloatAttention => format!("{a} to {b}"),
+            Kernel::Remember => format!("{a} × {}", c * HEADS),
             _ => format!("{a} × {c}"),
         }
     }

@@ -72,12 +72,7 @@ impl Int8KeyValues {
         let mut factors = std::mem::take(&mut self.value_factors);
         factors.clear();
         factors.resize(channels, 0.0f32);
-        for values in values.chunks_exact(channels) {
-            for (largest, &value) in factors.iter_mut().zip(values) {
-                let magnitude = value.abs();
-                *largest = if magnitude > *largest { magnitude } else { *largest };
-            }
-        }
+        largest_of_each(values, &mut factors);
         for (channel, factor) in factors.iter_mut().enumerate() {
             let (head, dimension) = (channel / self.head_size, channel % self.head_size);
             let largest = *factor;
@@ -103,6 +98,21 @@ impl Int8KeyValues {
 #[inline(always)]
 fn signed_lanes(x: F32x4) -> I32x4 {
     x.add(F32x4::splat(ROUNDING)).to_bits()
+}
+
+/// Raises each channel's largest magnitude to that of its values, `[frames, channels]`.
+#[inline(never)]
+fn largest_of_each(values: &[f32], largest: &mut [f32]) {
+    for values in values.chunks_exact(largest.len()) {
+        let (vectors, rest) = values.as_chunks::<LANES>();
+        let (largest_vectors, largest_rest) = largest.as_chunks_mut::<LANES>();
+        for (largest, values) in largest_vectors.iter_mut().zip(vectors) {
+            F32x4::load(largest).max(F32x4::load(values).abs()).store(largest);
+        }
+        for (largest, &value) in largest_rest.iter_mut().zip(rest) {
+            *largest = if value.abs() > *largest { value.abs() } else { *largest };
+        }
+    }
 }
 
 /// Quantizes four dimensions of all frames, at most `dimensions`, as vector `vector` of a panel that is `width` wide.
@@ -144,7 +154,7 @@ fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> ([f32; QUA
             signed_lanes(F32x4::load_some(there).mul(factors[row]))
         });
         for (sum, lanes) in sums.iter_mut().zip(lanes) {
-            *sum = sum.add(lanes.sub(F32x4::splat(ROUNDING).to_bits()));
+            *sum = sum.add(lanes);
         }
         // Frame by frame four dimensions: one group, or two that are not beside each other.
         let mut bytes = [0; QUAD * QUAD];
@@ -155,7 +165,9 @@ fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> ([f32; QUA
             }
         }
     }
-    (largest, sums.map(|sum| sum.to_array().iter().sum()))
+    // What stands above the low bits in every lane is known, and is taken off all at once; sums wrap around.
+    let above = F32x4::splat(ROUNDING).to_bits().mul(I32x4::splat(stretches.len() as i32));
+    (largest, sums.map(|sum| sum.sub(above).to_array().iter().sum()))
 }
 
 /// The largest magnitude of these and 0.
