@@ -11,6 +11,8 @@
 //! alone knows the contract.
 
 pub mod alignment;
+#[cfg(all(target_arch = "wasm32", not(test)))]
+mod allocator;
 #[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code)] // What wit-bindgen generates: pointers and lengths of the canonical ABI.
 mod bindings;

@@ -3,13 +3,18 @@
 //! All loops give the same bits, so that the choice changes the time and nothing else.
 
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::{Int8Matrix, Int8Rows, Output, tile};
 
 /// Whether sums are added up in 16 bits first.
 static SHORT_SUMS: AtomicBool = AtomicBool::new(true);
 
+/// How often in a row [`choose`] has chosen the same.
+static AGREED: AtomicU32 = AtomicU32::new(0);
+
+/// So often in a row, and the choice stands.
+const SETTLED: u32 = 8;
 /// How many products each loop is timed with: some tenths of a millisecond, which the coarsest clock of a browser can tell
 /// apart.
 const PRODUCTS: u32 = 12;
@@ -44,13 +49,15 @@ static PROBE: LazyLock<(Int8Rows, Int8Matrix)> = LazyLock::new(|| {
 /// Times each loop on small products, about a millisecond in all, and keeps the faster. `clock` reads nanoseconds, and
 /// decides about nothing but time here.
 ///
-/// To be called again for every utterance: an engine may have compiled the loops anew since.
+/// To be called again for every utterance: an engine may have compiled the loops anew since. Once it has chosen the same
+/// often enough, it does nothing any more.
 pub fn choose(clock: fn() -> u64) {
-    if !tile::SHORT_SUMS {
+    if !tile::SHORT_SUMS || AGREED.load(Ordering::Relaxed) >= SETTLED {
         return;
     }
     let (rows, matrix) = &*PROBE;
     let mut out = [0.0; PROBE_ROWS * PROBE_SIZE];
+    let before = short_sums();
     let [mut long, mut short] = [u64::MAX; 2];
     for _ in 0..TURNS {
         for (short_sums, least) in [(false, &mut long), (true, &mut short)] {
@@ -60,6 +67,8 @@ pub fn choose(clock: fn() -> u64) {
             *least = (*least).min(clock().saturating_sub(start));
         }
     }
+    let agreed = if (short <= long) == before { AGREED.load(Ordering::Relaxed) + 1 } else { 0 };
+    AGREED.store(agreed, Ordering::Relaxed);
     set_short_sums(short <= long);
 }
 
