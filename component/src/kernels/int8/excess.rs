@@ -86,7 +86,7 @@ pub(super) fn put_back<const ROWS: usize, const VECTORS: usize>(
     excess: &[Excess],
     rows: [&[u8]; ROWS],
     vector: usize,
-    sums: &mut [[I32x4; VECTORS]; ROWS],
+    sums: [&mut [I32x4; VECTORS]; ROWS],
 ) {
     // Rows within, so that no sum waits for the one before it.
     let mut more = [[[0; LANES]; PANEL / LANES]; ROWS];
@@ -95,7 +95,7 @@ pub(super) fn put_back<const ROWS: usize, const VECTORS: usize>(
             more.as_flattened_mut()[excess.channel()] += i32::from(row[excess.column()]) * excess.weight();
         }
     }
-    for (sums, more) in sums.iter_mut().zip(&more) {
+    for (sums, more) in sums.into_iter().zip(&more) {
         for (sum, more) in sums.iter_mut().zip(&more[vector..]) {
             *sum = sum.add(I32x4::load(more));
         }

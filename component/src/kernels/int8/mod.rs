@@ -22,7 +22,10 @@ use std::ops::Range;
 
 use super::lanes::{F32x4, I32x4};
 use excess::Excess;
-use tile::{CHUNK, FOUR_GROUPS, GROUP, LANES, LONG, SHORT_SUMS, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, offset, tile};
+use tile::{
+    CHUNK, FOUR_GROUPS, GROUP, LANES, LONG, ROW_PANELS, SHORT_SUMS, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, offset,
+    tile,
+};
 
 /// Output channels that are packed together.
 const PANEL: usize = 16;
@@ -134,6 +137,10 @@ impl Int8Matrix {
         assert_eq!(activations.stride, self.stride, "activations and weights have the same columns");
         assert_eq!(out.len(), activations.rows() * self.rows, "one output per row and channel");
         assert!(bias.is_none_or(|bias| bias.len() == self.rows), "one bias per output channel");
+        if activations.rows() == 1 {
+            self.multiply_row(activations, bias, output, out);
+            return;
+        }
         let short_sums = variant::short_sums();
         let block = (ROW_BLOCK_BYTES / self.stride).max(TILE_ROWS_LONG) / TILE_ROWS_LONG * TILE_ROWS_LONG;
         for first in (0..activations.rows()).step_by(block) {
@@ -142,11 +149,28 @@ impl Int8Matrix {
                 let job = Job { matrix: self, panel, activations, bias, output };
                 match (self.excess[panel].is_some(), short_sums) {
                     (true, true) => job.run::<TILE_ROWS, FOUR_GROUPS, FOUR_GROUPS>(rows.clone(), out),
-                    // A row alone is faster with short sums in every engine.
                     (true, false) => job.run::<TILE_ROWS_LONG, LONG, FOUR_GROUPS>(rows.clone(), out),
                     (false, _) => job.run::<TILE_ROWS_LONG, LONG, LONG>(rows.clone(), out),
                 }
             }
+        }
+    }
+
+    /// [`Int8Matrix::multiply`] of one row, which takes as long as reading the weights: memory gives almost twice as much when
+    /// it is read in several places that are far from each other.
+    fn multiply_row(&self, activations: &Int8Rows, bias: Option<&[f32]>, output: Output, out: &mut [f32]) {
+        let apart = self.excess.len() / ROW_PANELS;
+        let job = |panel| Job { matrix: self, panel, activations, bias, output };
+        for panel in 0..apart {
+            // A row alone is faster with short sums in every engine.
+            if (0..ROW_PANELS).all(|i| self.excess[panel + i * apart].is_some()) {
+                job(panel).row::<ROW_PANELS, FOUR_GROUPS>(apart, out);
+            } else {
+                job(panel).row::<ROW_PANELS, LONG>(apart, out);
+            }
+        }
+        for panel in ROW_PANELS * apart..self.excess.len() {
+            job(panel).row::<1, LONG>(0, out);
         }
     }
 
@@ -215,17 +239,36 @@ impl Job<'_> {
         let excess = matrix.excess(self.panel);
         for row in rows.step_by(ROWS) {
             let rows: [&[u8]; ROWS] = std::array::from_fn(|r| activations.row(row + r));
-            let mut sums = tile::<ROWS, VECTORS, PANEL_VECTORS, TOGETHER>(rows, panel, matrix.stride);
+            let mut sums = tile::<ROWS, 1, VECTORS, PANEL_VECTORS, TOGETHER>(rows, [panel], matrix.stride);
             if !excess.is_empty() {
-                excess::put_back(excess, rows, vector, &mut sums);
+                excess::put_back(excess, rows, vector, sums.each_mut().map(|[sums]| sums));
             }
             // By reference: what is taken by value is copied by the host.
-            for (r, sums) in sums.iter().enumerate() {
+            for (r, [sums]) in sums.iter().enumerate() {
                 let values = columns.finish(sums, activations.zeros[row + r], activations.scales[row + r]);
                 let out =
                     out[(row + r) * matrix.rows..(row + r + 1) * matrix.rows].get_mut(channel..).unwrap_or_default();
                 write(values, self.output, out);
             }
+        }
+    }
+
+    /// The only row times `PANELS` panels, this one the first, that are `apart` from each other.
+    #[inline(never)]
+    fn row<const PANELS: usize, const TOGETHER: usize>(&self, apart: usize, out: &mut [f32]) {
+        let Self { matrix, activations, .. } = self;
+        let row = activations.row(0);
+        let panel = |i: usize| self.panel + i * apart;
+        let panels: [&[u8]; PANELS] = std::array::from_fn(|i| matrix.panel_bytes(panel(i)));
+        let mut sums = tile::<1, PANELS, PANEL_VECTORS, PANEL_VECTORS, TOGETHER>([row], panels, matrix.stride);
+        for (i, sums) in sums[0].iter_mut().enumerate() {
+            let excess = matrix.excess(panel(i));
+            if !excess.is_empty() {
+                excess::put_back(excess, [row], 0, [sums]);
+            }
+            let columns = Columns::<PANEL_VECTORS>::of(matrix, self.bias, panel(i) * PANEL);
+            let values = columns.finish(sums, activations.zeros[0], activations.scales[0]);
+            write(values, self.output, out.get_mut(panel(i) * PANEL..).unwrap_or_default());
         }
     }
 }

@@ -201,10 +201,10 @@ impl Int8KeyValues {
         for (panel, ((keys, scales), sums)) in panels.enumerate() {
             for vector in (0..FRAME_VECTORS).step_by(VECTORS) {
                 let keys = &keys[vector * LANES * GROUP..];
-                let dots = tile::<ROWS, VECTORS, FRAME_VECTORS, TOGETHER>(rows, keys, self.padded_size);
+                let dots = tile::<ROWS, 1, VECTORS, FRAME_VECTORS, TOGETHER>(rows, [keys], self.padded_size);
                 let scales = &scales.as_chunks::<LANES>().0[vector..];
                 let sums = &sums.as_chunks::<LANES>().0[vector..];
-                for (r, dots) in dots.iter().enumerate() {
+                for (r, [dots]) in dots.iter().enumerate() {
                     let to = &mut to[r * self.padded_frames + panel * FRAMES + vector * LANES..][..VECTORS * LANES];
                     for (v, to) in to.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
                         let centred = dots[v].sub(I32x4::load(&sums[v]));
@@ -255,8 +255,8 @@ impl Int8KeyValues {
         let rows: [&[u8]; ROWS] =
             std::array::from_fn(|r| &scratch.probabilities[(row + r) * self.padded_frames..][..self.padded_frames]);
         let values = &self.values[self.value_panel(head, vector)..];
-        let totals = tile::<ROWS, VECTORS, VECTORS, TOGETHER>(rows, values, self.padded_frames);
-        for (r, totals) in totals.iter().enumerate() {
+        let totals = tile::<ROWS, 1, VECTORS, VECTORS, TOGETHER>(rows, [values], self.padded_frames);
+        for (r, [totals]) in totals.iter().enumerate() {
             let row = row + r;
             let inverse = F32x4::splat(1.0 / sums[row] as f32);
             let out = &mut out[(row * self.heads + head) * self.head_size..][..self.head_size];

@@ -15,11 +15,11 @@ mod scalar;
 mod simd128;
 
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-pub(in crate::kernels) use relaxed::{GROUP, SHORT_SUMS, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, tile};
+pub(in crate::kernels) use relaxed::{GROUP, ROW_PANELS, SHORT_SUMS, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, tile};
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-pub(in crate::kernels) use scalar::{GROUP, SHORT_SUMS, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, tile};
+pub(in crate::kernels) use scalar::{GROUP, ROW_PANELS, SHORT_SUMS, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, tile};
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(target_feature = "relaxed-simd")))]
-pub(in crate::kernels) use simd128::{GROUP, SHORT_SUMS, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, tile};
+pub(in crate::kernels) use simd128::{GROUP, ROW_PANELS, SHORT_SUMS, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, tile};
 
 /// Channels in a vector of sums.
 pub(in crate::kernels) const LANES: usize = 4;
@@ -38,12 +38,12 @@ pub(in crate::kernels) const TWO_GROUPS: usize = 2;
 /// Four groups are added in 16 bits: the caller has seen to it that they fit.
 pub(in crate::kernels) const FOUR_GROUPS: usize = 4;
 
-/// Whether all `columns` of some vectors of a panel that is `width` vectors wide, and of some rows, can be read.
-fn fits(panel: &[u8], vectors: usize, width: usize, rows: &[&[u8]], columns: usize) -> bool {
+/// Whether all `columns` of some vectors of panels that are `width` vectors wide, and of some rows, can be read.
+fn fits(panels: &[&[u8]], vectors: usize, width: usize, rows: &[&[u8]], columns: usize) -> bool {
     let last_group = (columns / GROUP).saturating_sub(1) * width * LANES * GROUP;
     columns > 0
         && columns.is_multiple_of(QUAD)
-        && last_group + vectors * LANES * GROUP <= panel.len()
+        && panels.iter().all(|panel| last_group + vectors * LANES * GROUP <= panel.len())
         && rows.iter().all(|row| row.len() >= columns.next_multiple_of(CHUNK))
 }
 
@@ -66,7 +66,7 @@ mod tests {
         rows.chunks(row_length).flat_map(|row| channels.iter().map(move |channel| dot(row, channel))).collect()
     }
 
-    fn check<const ROWS: usize, const VECTORS: usize, const TOGETHER: usize>(
+    fn check<const ROWS: usize, const PANELS: usize, const VECTORS: usize, const TOGETHER: usize>(
         columns: usize,
         limit: f32,
         noise: &mut Noise,
@@ -79,33 +79,38 @@ mod tests {
             row[..columns].fill_with(|| (extreme().abs() * 127.0) as u8);
         }
         let mut channel = || (0..columns).map(|_| ((extreme() * limit) as i8).cast_unsigned()).collect();
-        let channels: Vec<Vec<u8>> = (0..VECTORS * LANES).map(|_| channel()).collect();
-        let mut packed = vec![0; VECTORS * LANES * columns];
+        let channels: Vec<Vec<u8>> = (0..PANELS * VECTORS * LANES).map(|_| channel()).collect();
+        let panel = VECTORS * LANES;
+        let mut packed = vec![0; PANELS * panel * columns];
         for (channel, values) in channels.iter().enumerate() {
             for (column, &value) in values.iter().enumerate() {
-                packed[offset(column, channel, VECTORS * LANES)] = value;
+                packed[channel / panel * panel * columns + offset(column, channel % panel, panel)] = value;
             }
         }
         let slices: [&[u8]; ROWS] = std::array::from_fn(|row| &rows[row * row_length..][..row_length]);
-        let sums = tile::<ROWS, VECTORS, VECTORS, TOGETHER>(slices, &packed, columns);
-        let sums: Vec<i32> = sums.iter().flatten().flat_map(|sum| sum.to_array()).collect();
-        assert_eq!(sums, reference(&rows, row_length, &channels), "{ROWS} × {VECTORS} × {columns}, {TOGETHER}");
+        let panels: [&[u8]; PANELS] = std::array::from_fn(|i| &packed[i * panel * columns..][..panel * columns]);
+        let sums = tile::<ROWS, PANELS, VECTORS, VECTORS, TOGETHER>(slices, panels, columns);
+        let sums: Vec<i32> = sums.as_flattened().iter().flatten().flat_map(|sum| sum.to_array()).collect();
+        let want = reference(&rows, row_length, &channels);
+        assert_eq!(sums, want, "{ROWS} × {PANELS} × {VECTORS} × {columns}, {TOGETHER}");
     }
 
     #[test]
     fn tiles_of_every_shape_give_the_sums_of_products() {
         let mut noise = Noise::new(23);
         for columns in [4, 8, 12, 16, 20, 36, 48, 52, 64, 288] {
-            check::<1, 4, LONG>(columns, 128.0, &mut noise);
-            check::<1, 4, TWO_GROUPS>(columns, 63.0, &mut noise);
-            check::<1, 4, FOUR_GROUPS>(columns, 32.0, &mut noise);
-            check::<2, 4, LONG>(columns, 128.0, &mut noise);
-            check::<2, 4, TWO_GROUPS>(columns, 63.0, &mut noise);
-            check::<2, 4, FOUR_GROUPS>(columns, 32.0, &mut noise);
-            check::<4, 4, LONG>(columns, 128.0, &mut noise);
-            check::<4, 2, LONG>(columns, 128.0, &mut noise);
-            check::<2, 3, TWO_GROUPS>(columns, 63.0, &mut noise);
-            check::<1, 1, TWO_GROUPS>(columns, 63.0, &mut noise);
+            check::<1, 1, 4, LONG>(columns, 128.0, &mut noise);
+            check::<1, 1, 4, TWO_GROUPS>(columns, 63.0, &mut noise);
+            check::<1, 1, 4, FOUR_GROUPS>(columns, 32.0, &mut noise);
+            check::<2, 1, 4, LONG>(columns, 128.0, &mut noise);
+            check::<2, 1, 4, TWO_GROUPS>(columns, 63.0, &mut noise);
+            check::<2, 1, 4, FOUR_GROUPS>(columns, 32.0, &mut noise);
+            check::<4, 1, 4, LONG>(columns, 128.0, &mut noise);
+            check::<4, 1, 2, LONG>(columns, 128.0, &mut noise);
+            check::<2, 1, 3, TWO_GROUPS>(columns, 63.0, &mut noise);
+            check::<1, ROW_PANELS, 4, LONG>(columns, 128.0, &mut noise);
+            check::<1, ROW_PANELS, 4, FOUR_GROUPS>(columns, 32.0, &mut noise);
+            check::<1, 1, 1, TWO_GROUPS>(columns, 63.0, &mut noise);
         }
     }
 }

@@ -13,6 +13,8 @@ pub(in crate::kernels) const SHORT_SUMS: bool = true;
 pub(in crate::kernels) const TILE_ROWS: usize = 2;
 /// Rows of the tile that is fastest with [`LONG`] dot products.
 pub(in crate::kernels) const TILE_ROWS_LONG: usize = 4;
+/// Panels that a row alone is multiplied with at once: memory gives more when it is read in several places.
+pub(in crate::kernels) const ROW_PANELS: usize = 2;
 /// Vectors of the tile that is fastest.
 pub(in crate::kernels) const TILE_VECTORS: usize = 4;
 
@@ -28,59 +30,68 @@ fn spread_all(quads: v128) -> [v128; CHUNK / QUAD] {
     [spread::<0>(quads), spread::<1>(quads), spread::<2>(quads), spread::<3>(quads)]
 }
 
-/// Products of `ROWS` rows with the first `VECTORS` vectors of four channels of a panel that is `WIDTH` vectors wide, over
-/// `columns` (a multiple of 4) columns.
+/// Products of `ROWS` rows with the first `VECTORS` vectors of four channels of each of `PANELS` panels that are `WIDTH`
+/// vectors wide, over `columns` (a multiple of 4) columns: for each row, the sums of each panel.
 ///
 /// `TOGETHER` groups are added up in 16 bits before they are added up in 32; the caller knows that they fit. A lane of 16
 /// bits takes two columns of each group.
 #[inline(always)]
 #[allow(unsafe_code)] // A checked load costs a branch per 16 products.
-pub(in crate::kernels) fn tile<const ROWS: usize, const VECTORS: usize, const WIDTH: usize, const TOGETHER: usize>(
+pub(in crate::kernels) fn tile<
+    const ROWS: usize,
+    const PANELS: usize,
+    const VECTORS: usize,
+    const WIDTH: usize,
+    const TOGETHER: usize,
+>(
     rows: [&[u8]; ROWS],
-    panel: &[u8],
+    panels: [&[u8]; PANELS],
     columns: usize,
-) -> [[I32x4; VECTORS]; ROWS] {
-    assert!(fits(panel, VECTORS, WIDTH, &rows, columns));
+) -> [[[I32x4; VECTORS]; PANELS]; ROWS] {
+    assert!(fits(&panels, VECTORS, WIDTH, &rows, columns));
     const { assert!(LANES * GROUP == CHUNK) };
-    let mut sums = [[I32x4::splat(0); VECTORS]; ROWS];
+    let mut sums = [[[I32x4::splat(0); VECTORS]; PANELS]; ROWS];
     // The sums are kept in memory on purpose, by reads and writes that the compiler may not move. Cranelift puts off every
     // computation until something that cannot wait needs it: with sums in variables it first loads all channels of a round,
     // and spills most of them.
     let sums_at = sums.as_mut_ptr().cast::<v128>();
-    let bytes = panel.as_ptr();
-    // SAFETY: the panel holds all groups of these columns and vectors, and the rows whole chunks; see the assertion.
-    let channels =
-        |group: usize, vector: usize| unsafe { v128_load(bytes.add((group * WIDTH + vector) * LANES * GROUP).cast()) };
+    let panels = panels.map(<[u8]>::as_ptr);
+    // SAFETY: the panels hold all groups of these columns and vectors, and the rows whole chunks; see the assertion.
+    let channels = |panel: usize, group: usize, vector: usize| unsafe {
+        v128_load(panels[panel].add((group * WIDTH + vector) * LANES * GROUP).cast())
+    };
     // SAFETY: as above.
     let chunk = |row: usize, column: usize| unsafe { v128_load(rows[row].as_ptr().add(column).cast()) };
     let mut column = 0;
     while column + CHUNK <= columns {
         let row: [[v128; CHUNK / QUAD]; ROWS] = std::array::from_fn(|row| spread_all(chunk(row, column)));
         let group = column / GROUP;
-        for vector in 0..VECTORS {
-            let channels: [v128; CHUNK / QUAD] = std::array::from_fn(|quad| channels(group + quad, vector));
-            for r in 0..ROWS {
-                // SAFETY: `sums` has `ROWS · VECTORS` vectors, and is written to through this pointer alone.
-                let sum = unsafe { sums_at.add(r * VECTORS + vector) };
-                // SAFETY: a vector of `sums`, as above.
-                let before = unsafe { sum.read_volatile() };
-                let after = if TOGETHER == LONG {
-                    channels
-                        .iter()
-                        .zip(row[r])
-                        .fold(before, |sum, (&channels, row)| i32x4_relaxed_dot_i8x16_i7x16_add(channels, row, sum))
-                } else {
-                    let pairs = |quad: usize| i16x8_relaxed_dot_i8x16_i7x16(channels[quad], row[r][quad]);
-                    let (low, high) = (i16x8_add(pairs(0), pairs(1)), i16x8_add(pairs(2), pairs(3)));
-                    let widened = if TOGETHER == FOUR_GROUPS {
-                        i32x4_extadd_pairwise_i16x8(i16x8_add(low, high))
+        for panel in 0..PANELS {
+            for vector in 0..VECTORS {
+                let channels: [v128; CHUNK / QUAD] = std::array::from_fn(|quad| channels(panel, group + quad, vector));
+                for r in 0..ROWS {
+                    // SAFETY: `sums` has `ROWS · PANELS · VECTORS` vectors, and is written to through this pointer alone.
+                    let sum = unsafe { sums_at.add((r * PANELS + panel) * VECTORS + vector) };
+                    // SAFETY: a vector of `sums`, as above.
+                    let before = unsafe { sum.read_volatile() };
+                    let after = if TOGETHER == LONG {
+                        channels
+                            .iter()
+                            .zip(row[r])
+                            .fold(before, |sum, (&channels, row)| i32x4_relaxed_dot_i8x16_i7x16_add(channels, row, sum))
                     } else {
-                        i32x4_add(i32x4_extadd_pairwise_i16x8(low), i32x4_extadd_pairwise_i16x8(high))
+                        let pairs = |quad: usize| i16x8_relaxed_dot_i8x16_i7x16(channels[quad], row[r][quad]);
+                        let (low, high) = (i16x8_add(pairs(0), pairs(1)), i16x8_add(pairs(2), pairs(3)));
+                        let widened = if TOGETHER == FOUR_GROUPS {
+                            i32x4_extadd_pairwise_i16x8(i16x8_add(low, high))
+                        } else {
+                            i32x4_add(i32x4_extadd_pairwise_i16x8(low), i32x4_extadd_pairwise_i16x8(high))
+                        };
+                        i32x4_add(before, widened)
                     };
-                    i32x4_add(before, widened)
-                };
-                // SAFETY: a vector of `sums`, as above.
-                unsafe { sum.write_volatile(after) };
+                    // SAFETY: a vector of `sums`, as above.
+                    unsafe { sum.write_volatile(after) };
+                }
             }
         }
         column += CHUNK;
@@ -89,13 +100,15 @@ pub(in crate::kernels) fn tile<const ROWS: usize, const VECTORS: usize, const WI
         let row: [[v128; CHUNK / QUAD]; ROWS] = std::array::from_fn(|row| spread_all(chunk(row, column)));
         let quads: [[v128; ROWS]; CHUNK / QUAD] = std::array::from_fn(|quad| row.map(|quads| quads[quad]));
         for (quad, rows) in quads.into_iter().enumerate().take((columns - column) / QUAD) {
-            for vector in 0..VECTORS {
-                let channels = channels(column / GROUP + quad, vector);
-                for (r, row) in rows.into_iter().enumerate() {
-                    // SAFETY: as above.
-                    unsafe {
-                        let sum = sums_at.add(r * VECTORS + vector);
-                        sum.write_volatile(i32x4_relaxed_dot_i8x16_i7x16_add(channels, row, sum.read_volatile()));
+            for panel in 0..PANELS {
+                for vector in 0..VECTORS {
+                    let channels = channels(panel, column / GROUP + quad, vector);
+                    for (r, row) in rows.into_iter().enumerate() {
+                        // SAFETY: as above.
+                        unsafe {
+                            let sum = sums_at.add((r * PANELS + panel) * VECTORS + vector);
+                            sum.write_volatile(i32x4_relaxed_dot_i8x16_i7x16_add(channels, row, sum.read_volatile()));
+                        }
                     }
                 }
             }

@@ -13,6 +13,8 @@ pub(in crate::kernels) const SHORT_SUMS: bool = false;
 pub(in crate::kernels) const TILE_ROWS: usize = 2;
 /// See [`TILE_ROWS`].
 pub(in crate::kernels) const TILE_ROWS_LONG: usize = TILE_ROWS;
+/// Panels that a row alone is multiplied with at once: memory gives more when it is read in several places.
+pub(in crate::kernels) const ROW_PANELS: usize = 2;
 /// Vectors of the tile that is fastest.
 pub(in crate::kernels) const TILE_VECTORS: usize = 4;
 
@@ -22,27 +24,33 @@ fn spread<const PAIR: usize>(pairs: v128) -> v128 {
     i32x4_shuffle::<PAIR, PAIR, PAIR, PAIR>(pairs, pairs)
 }
 
-/// Products of `ROWS` rows with the first `VECTORS` vectors of four channels of a panel that is `WIDTH` vectors wide, over
-/// `columns` (a multiple of 4) columns.
+/// Products of `ROWS` rows with the first `VECTORS` vectors of four channels of each of `PANELS` panels that are `WIDTH`
+/// vectors wide, over `columns` (a multiple of 4) columns: for each row, the sums of each panel.
 ///
 /// Both sides fit 16 signed bits, and all sums are of 32 bits, whatever `TOGETHER` allows.
 #[inline(always)]
 #[allow(unsafe_code)] // A checked load costs a branch per 8 products.
-pub(in crate::kernels) fn tile<const ROWS: usize, const VECTORS: usize, const WIDTH: usize, const TOGETHER: usize>(
+pub(in crate::kernels) fn tile<
+    const ROWS: usize,
+    const PANELS: usize,
+    const VECTORS: usize,
+    const WIDTH: usize,
+    const TOGETHER: usize,
+>(
     rows: [&[u8]; ROWS],
-    panel: &[u8],
+    panels: [&[u8]; PANELS],
     columns: usize,
-) -> [[I32x4; VECTORS]; ROWS] {
+) -> [[[I32x4; VECTORS]; PANELS]; ROWS] {
     const HALF: usize = CHUNK / 2;
     /// Pairs of columns in a round. The more, the less it costs that Cranelift keeps all sums in memory from one round to
     /// the next, since it asks between them whether the time is up.
     const ROUND: usize = 24;
-    assert!(fits(panel, VECTORS, WIDTH, &rows, columns));
+    assert!(fits(&panels, VECTORS, WIDTH, &rows, columns));
     const { assert!(LANES * GROUP == HALF) };
-    let mut sums = [[i32x4_splat(0); VECTORS]; ROWS];
+    let mut sums = [[[i32x4_splat(0); VECTORS]; PANELS]; ROWS];
     let mut rows = rows.map(<[u8]>::as_ptr);
-    let mut panel = panel.as_ptr();
-    // SAFETY: the panel holds all groups of these columns and vectors, and the rows whole chunks; see the assertion.
+    let mut panels = panels.map(<[u8]>::as_ptr);
+    // SAFETY: the panels hold all groups of these columns and vectors, and the rows whole chunks; see the assertion.
     let load = |from: *const u8, offset: usize| unsafe { i16x8_load_extend_i8x8(from.add(offset).cast()) };
     let mut left = columns / GROUP;
     // Pair by pair, and unrolled by hand: `spread` must know its lane. After each pair it may end. Columns are whole quads,
@@ -68,21 +76,25 @@ pub(in crate::kernels) fn tile<const ROWS: usize, const VECTORS: usize, const WI
                 // SAFETY: as many groups are left as there were more than a round has; at most the end is passed to.
                 unsafe {
                     rows = rows.map(|row| row.add(GROUP * ROUND));
-                    panel = panel.add(ROUND * WIDTH * LANES * GROUP);
+                    panels = panels.map(|panel| panel.add(ROUND * WIDTH * LANES * GROUP));
                 }
             }
         };
         ($row:ident, $pair:expr, $lane:literal) => {
-            let channels: [v128; VECTORS] =
-                std::array::from_fn(|vector| load(panel, ($pair * WIDTH + vector) * LANES * GROUP));
+            let channels: [[v128; VECTORS]; PANELS] = panels.map(|panel| {
+                std::array::from_fn(|vector| load(panel, ($pair * WIDTH + vector) * LANES * GROUP))
+            });
             for r in 0..ROWS {
                 let row = spread::<$lane>($row[r]);
-                for vector in 0..VECTORS {
-                    sums[r][vector] = i32x4_add(sums[r][vector], i32x4_dot_i16x8(row, channels[vector]));
+                for panel in 0..PANELS {
+                    for vector in 0..VECTORS {
+                        let sum = &mut sums[r][panel][vector];
+                        *sum = i32x4_add(*sum, i32x4_dot_i16x8(row, channels[panel][vector]));
+                    }
                 }
             }
         };
     }
     round!((0 1 2 3) (4 1 2 3) (8 1 2 3) (12 1 2 3) (16 1 2 3) (20 1 2 3));
-    sums.map(|row| row.map(I32x4))
+    sums.map(|row| row.map(|panel| panel.map(I32x4)))
 }
