@@ -90,7 +90,7 @@ impl<'a> Keeper<'a> {
             return self.place.kind();
         };
         let problem = failure.into_error().message;
-        self.options.notify("evicted", &format!("the model is loaded, but not kept: {problem}"));
+        self.options.notify("memory-store", &format!("the model is loaded, but not kept: {problem}"));
         let _ = self.place.delete(&self.record.sha256).await;
         MEMORY
     }
