@@ -108,6 +108,11 @@ export async function startAuricle(flavour, model, stream, read) {
         segments,
         partials,
         memory_bytes: Number(metrics.peakMemoryBytes),
+        stages: metrics.stages.map(({ stage, elapsedNs, multiplyAdds }) => ({
+          stage,
+          ms: Number(elapsedNs) / NS_PER_MS,
+          multiply_adds: Number(multiplyAdds),
+        })),
       };
     },
   };

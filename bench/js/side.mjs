@@ -26,6 +26,7 @@
  * @property {SegmentBits[]} [segments] What was transcribed, where a side has segments.
  * @property {number} [partials] How often a segment was given before it was final.
  * @property {number} memory_bytes WebAssembly memory, which does not shrink.
+ * @property {{stage: string, ms: number, multiply_adds: number}[]} [stages] What each stage took, where the side tells it.
  *
  * @typedef {object} Side
  * @property {Ready} ready What it told.

@@ -11,7 +11,7 @@ use auricle::types::{Endpointing, Event, Metrics, Partials, SessionOptions, Stag
 use auricle::{CacheFolder, Engine, Flavour, Model, SAMPLE_RATE_HZ, Session};
 use clap::{Args, ValueEnum};
 
-use crate::protocol::{Message, Ready, Reply, Request, SegmentBits, Stream};
+use crate::protocol::{Message, Ready, Reply, Request, SegmentBits, StageFigures, Stream};
 
 /// The longest call of a component that is not shipped: a layer without SIMD takes seconds.
 const SLOW_CALL_DEADLINE: Duration = Duration::from_secs(600);
@@ -146,7 +146,24 @@ fn transcribe(session: &mut Session, stream: Stream, samples: &[f32]) -> Result<
         segments,
         partials,
         memory_bytes: Some(metrics.peak_memory_bytes),
+        stages: stages(&metrics),
     })
+}
+
+/// The stages that a whole clip goes through, in the contract's names.
+fn stages(metrics: &Metrics) -> Vec<StageFigures> {
+    let names = [
+        (Stage::FrontEnd, "front-end"),
+        (Stage::Encoder, "encoder"),
+        (Stage::CrossAttention, "cross-attention"),
+        (Stage::Decoder, "decoder"),
+    ];
+    let figures = |(stage, name): (Stage, &str)| {
+        let entry = metrics.stages.iter().find(|entry| entry.stage == stage)?;
+        let ms = entry.elapsed_ns as f64 / 1e6;
+        Some(StageFigures { stage: name.to_owned(), ms, multiply_adds: entry.multiply_adds })
+    };
+    names.into_iter().filter_map(figures).collect()
 }
 
 fn stages_ms(metrics: &Metrics, stages: &[Stage]) -> f64 {

@@ -99,6 +99,7 @@ fn bench(place: &Place, arguments: &BenchArguments) -> Result<()> {
     let rows = rows(&measurements);
     println!("{}", table::report(&machine, &measurements, &rows));
     println!("{}", report::kernels::report(&kernels));
+    println!("{}", report::floor::report(&measurements, &kernels));
 
     let csv = arguments.csv.clone().unwrap_or_else(|| place.repository(&format!("bench/results/{}.csv", machine.date)));
     record::write(create(&csv)?, &machine, &measurements, &rows, &kernels)?;

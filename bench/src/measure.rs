@@ -9,7 +9,7 @@ use crate::child::Child;
 use crate::clips::{Clip, Cut};
 use crate::peers;
 use crate::place::Place;
-use crate::protocol::{Ready, Reply};
+use crate::protocol::{Ready, Reply, StageFigures};
 use crate::sides::{Engine, Runtime, Side};
 use crate::text::Tokenizer;
 
@@ -83,6 +83,8 @@ pub struct Run {
     pub wasm_mib: Option<f64>,
     /// The transcript.
     pub text: String,
+    /// As [`Reply`].
+    pub stages: Vec<StageFigures>,
 }
 
 /// A stream of utterances, one after the other.
@@ -211,6 +213,7 @@ fn run(
         peak_mib: if side.has_its_own_process() { resident_mib } else { wasm_mib },
         wasm_mib,
         text: text(&reply, tokenizer),
+        stages: reply.stages,
     })
 }
 

@@ -89,6 +89,20 @@ pub struct Reply {
     /// The most WebAssembly memory there was, in bytes.
     #[serde(default)]
     pub memory_bytes: Option<u64>,
+    /// What each stage took, where the side tells it.
+    #[serde(default)]
+    pub stages: Vec<StageFigures>,
+}
+
+/// What a stage of the engine took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageFigures {
+    /// As the contract calls it.
+    pub stage: String,
+    /// Time spent in it, in milliseconds.
+    pub ms: f64,
+    /// Its multiply-accumulate operations.
+    pub multiply_adds: u64,
 }
 
 /// A final segment, with every float as its bits, so that JSON changes nothing.

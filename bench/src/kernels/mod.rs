@@ -84,8 +84,10 @@ pub struct Case {
 }
 
 impl Case {
+    /// A row times 19 MB of weights, about as many as a token of Moonshine Tiny reads: as fast as memory gives them.
+    pub const STREAM: Self = Self::new(Kernel::Multiply, 1, 65536, 288);
     /// Everything that is measured.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::new(Kernel::Multiply, 32, 1152, 288),
         Self::new(Kernel::Multiply, 32, 288, 288),
         Self::new(Kernel::Multiply, 32, 288, 1152),
@@ -94,6 +96,7 @@ impl Case {
         Self::new(Kernel::Multiply, 1, 288, 288),
         Self::new(Kernel::Multiply, 1, 2304, 288),
         Self::new(Kernel::Multiply, 1, 32768, 288),
+        Self::STREAM,
         Self::new(Kernel::Attention, 413, 413, HEAD_SIZE),
         Self::new(Kernel::Attention, 1248, 1248, HEAD_SIZE),
         Self::new(Kernel::Attention, 1, 1248, HEAD_SIZE),
@@ -223,6 +226,23 @@ impl Kernels {
         int8.map(Speed::rate).reduce(f64::max)
     }
 
+    /// The highest rate of products in 8 bits of one build in an engine, in thousands of millions of operations a second.
+    #[must_use]
+    pub fn best_int8_rate_of(&self, runtime: Runtime, build: Build) -> Option<f64> {
+        self.rates(runtime, build, |case| case.kernel.is_int8())
+    }
+
+    /// The rate at which a row is multiplied with as many weights as a token reads, see [`Case::STREAM`].
+    #[must_use]
+    pub fn stream_rate_of(&self, runtime: Runtime, build: Build) -> Option<f64> {
+        self.rates(runtime, build, |case| case == Case::STREAM)
+    }
+
+    fn rates(&self, runtime: Runtime, build: Build, wanted: impl Fn(Case) -> bool) -> Option<f64> {
+        let of = self.speeds.iter().filter(|speed| (speed.runtime, speed.build) == (runtime, build));
+        of.filter(|speed| wanted(speed.case)).map(Speed::rate).reduce(f64::max)
+    }
+
     /// The share of the best tile's rate; `None` of kernels whose time is not that of products in 8 bits.
     #[must_use]
     pub fn of_best_tile(&self, speed: &Speed) -> Option<f64> {
@@ -329,7 +349,7 @@ pub(crate) mod tests {
             best_us,
             bits: 7,
         };
-        let (product, pick) = (Case::ALL[1], Case::ALL[16]);
+        let (product, pick) = (Case::ALL[1], Case::ALL[17]);
         Kernels {
             speeds: vec![
                 speed(Build::RelaxedSimd, product, Loop::ShortSums, 50.0),

@@ -1,6 +1,7 @@
 //! What was measured, for people and for programs.
 
 pub mod chart;
+pub mod floor;
 pub mod kernels;
 pub mod record;
 pub mod table;
@@ -113,6 +114,7 @@ pub(crate) mod tests {
             peak_mib: Some(60.0 + round as f64),
             wasm_mib: (!side.is_peer()).then_some(50.0),
             text: text.to_owned(),
+            stages: Vec::new(),
         };
         let mut runs = Vec::new();
         for (round, ms) in [(0, 900.0), (1, 200.0), (2, 300.0)] {

@@ -13,7 +13,8 @@ use crate::sides::Side;
 /// The columns. What a record has no value for is empty.
 ///
 /// `record` is `machine`, `version`, `size`, `start`, `skipped` (all with `name` and `value`), `run` (each transcription,
-/// round 0 to warm up), `median`, `stream` (growth with length), or
+/// round 0 to warm up), `stage` (of a `run`; `value` is its milliseconds, `rate` its multiply-adds), `median`, `stream` (growth
+/// with length), or
 /// `kernel`, whose `value` is the least time of a run in microseconds; `rate` is in `unit`, and `of_best` is its share of
 /// the best 8-bit rate of that engine.
 const COLUMNS: [&str; 20] = [
@@ -95,6 +96,14 @@ pub fn write(
         record[12] = mib(run.wasm_mib);
         record[13] = reference.is_some_and(|(_, text)| *text == run.text).to_string();
         csv.write_record(record)?;
+        for stage in &run.stages {
+            let mut record = named("stage", Some(run.side), &stage.stage, &format!("{:.3}", stage.ms));
+            record[4] = run.clip.to_owned();
+            record[6] = run.round.to_string();
+            record[17] = stage.multiply_adds.to_string();
+            record[18] = "multiply-adds".to_owned();
+            csv.write_record(record)?;
+        }
     }
     for row in rows {
         let mut record = named("median", Some(row.key), "", "");

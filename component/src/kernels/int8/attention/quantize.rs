@@ -166,7 +166,7 @@ fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> ([f32; QUA
         }
     }
     // What stands above the low bits in every lane is known, and is taken off all at once; sums wrap around.
-    let above = F32x4::splat(ROUNDING).to_bits().mul(I32x4::splat(stretches.len() as i32));
+    let above = F32x4::splat(ROUNDING).to_bits().mul(I32x4::splat((stretches.len() as u32).cast_signed()));
     (largest, sums.map(|sum| sum.sub(above).to_array().iter().sum()))
 }
 
