@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use auricle_component::greedy;
 use auricle_component::kernels::activation::Activation;
 use auricle_component::kernels::attention::KvCache;
-use auricle_component::kernels::filter::{Filters, Windows};
+use auricle_component::kernels::filter::Filters;
 use auricle_component::kernels::int8::attention::{Int8KeyValues, Scratch};
 use auricle_component::kernels::int8::{Int8Matrix, Int8Rows, Output, variant};
 use auricle_component::kernels::norm::layer_norm;
@@ -33,8 +33,8 @@ enum Job {
     Norm { values: Vec<f32>, weight: Vec<f32>, out: Vec<f32> },
     /// The choice among `a · c` logits.
     Pick { logits: Vec<f32> },
-    /// `b` filters of `c` taps over `a` windows, which are quantized first.
-    Filter { filters: Filters, samples: Vec<f32>, windows: Windows, out: Vec<f32> },
+    /// `b` filters of `c` taps over `a` windows.
+    Filter { filters: Filters, samples: Vec<f32>, out: Vec<f32> },
     /// Keys and values of `a` frames, 8 heads of `c`, into the form in which they are attended to.
     Remember { memory: Int8KeyValues, keys: Vec<f32>, values: Vec<f32> },
 }
@@ -87,12 +87,7 @@ pub extern "C" fn prepare(kernel: u32, a: usize, b: usize, c: usize, short_sums:
         7 => Job::Pick { logits: noise(a * c, 1).iter().map(|x| 10.0 * x).collect() },
         8 => {
             let filters = Filters::pack(b, c, &noise(b * c, 1));
-            Job::Filter {
-                filters,
-                samples: noise((a - 1) * WINDOW_STEP + c, 2),
-                windows: Windows::default(),
-                out: vec![0.0; a * b],
-            }
+            Job::Filter { filters, samples: noise((a - 1) * WINDOW_STEP + c, 2), out: vec![0.0; a * b] }
         }
         9 => Job::Remember {
             memory: Int8KeyValues::new(HEADS, c),
@@ -149,9 +144,8 @@ fn once(job: &mut Job) -> u32 {
             out[0].to_bits()
         }
         Job::Pick { logits } => greedy::pick(logits).id,
-        Job::Filter { filters, samples, windows, out } => {
-            windows.fill(samples, out.len() / filters.outputs(), WINDOW_STEP, filters.taps());
-            filters.forward(windows, out);
+        Job::Filter { filters, samples, out } => {
+            filters.forward(samples, WINDOW_STEP, out);
             out[0].to_bits()
         }
         Job::Remember { memory, keys, values } => {

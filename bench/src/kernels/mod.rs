@@ -39,7 +39,7 @@ pub enum Kernel {
     Norm = 6,
     /// The choice among logits.
     Pick = 7,
-    /// Filters over windows of samples, in 16 bits: the first convolution.
+    /// Filters over windows of samples, in floats: the first convolution.
     Filter = 8,
     /// Keys and values into the form in which they are attended to in 8 bits.
     Remember = 9,

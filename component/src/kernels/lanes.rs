@@ -184,13 +184,6 @@ mod vector {
             unsafe { v128_store(to.as_mut_ptr().cast(), i64x2_shuffle::<0, 2>(ab, cd)) };
         }
 
-        /// The low halves of 8 integers.
-        #[inline(always)]
-        pub(crate) fn low_halves([a, b]: [Self; 2], to: &mut [i16; 8]) {
-            // SAFETY: the array is 16 writable bytes, and the store takes any alignment.
-            unsafe { v128_store(to.as_mut_ptr().cast(), i16x8_shuffle::<0, 2, 4, 6, 8, 10, 12, 14>(a.0, b.0)) };
-        }
-
         /// The four integers.
         #[inline(always)]
         pub(crate) fn to_array(self) -> [i32; 4] {
@@ -371,14 +364,6 @@ mod vector {
         pub(crate) fn low_bytes(quarters: [Self; 4], to: &mut [u8; 16]) {
             for (to, quarter) in to.as_chunks_mut::<4>().0.iter_mut().zip(quarters) {
                 *to = quarter.0.map(|x| x as u8);
-            }
-        }
-
-        /// The low halves of 8 integers.
-        #[inline(always)]
-        pub(crate) fn low_halves(halves: [Self; 2], to: &mut [i16; 8]) {
-            for (to, half) in to.as_chunks_mut::<4>().0.iter_mut().zip(halves) {
-                *to = half.0.map(|x| x as i16);
             }
         }
 

@@ -7,14 +7,14 @@
 //! All of it happens in one place: samples lie at its end, and each convolution writes to its beginning what it has made of
 //! values that it has read and that no later window needs.
 
-use super::budget::{Budget, FILTER_COST, FLOAT_COST, VALUE_COST};
+use super::budget::{Budget, FLOAT_COST, VALUE_COST};
 use super::config::{CONV1_KERNEL, CONV1_STRIDE, CONV2_STRIDE, CONV3_STRIDE, Config};
 use crate::error::Error;
 use crate::kernels::activation::Activation;
-use crate::kernels::filter::{Filters, Windows};
+use crate::kernels::filter::Filters;
 use crate::nn::linear::{InputBuffer, Linear, Output, window_count};
 use crate::nn::norm::GroupNorm;
-use crate::weights::{Matrix, Weights};
+use crate::weights::Weights;
 
 /// Windows that are convolved at once: what they are quantized to stays in the cache.
 const WINDOW_BLOCK: usize = 64;
@@ -24,28 +24,11 @@ const FLOAT_WINDOW_BLOCK: usize = 512;
 /// The front end's weights.
 #[derive(Debug)]
 pub struct FrontEnd {
-    conv1: Conv1,
+    conv1: Filters,
     group_norm: GroupNorm,
     conv2: Linear,
     conv3: Linear,
     width: usize,
-}
-
-/// The first convolution, which reads samples: in integers where the layers after it are, since they are coarser.
-#[derive(Debug)]
-enum Conv1 {
-    Float(Linear),
-    Int16(Filters),
-}
-
-impl Conv1 {
-    /// Multiply-accumulate operations for one window.
-    fn multiply_adds(&self) -> u64 {
-        match self {
-            Self::Float(linear) => linear.multiply_adds(),
-            Self::Int16(filters) => filters.multiply_adds(),
-        }
-    }
 }
 
 /// How far an utterance has come in the front end, and what it works in.
@@ -59,7 +42,7 @@ pub struct FrontEndState {
     /// Values that the utterance has room in.
     room: usize,
     /// The samples of a block of windows.
-    samples: Windows,
+    samples: Vec<f32>,
     /// What the group norm multiplies with and adds.
     factors: Vec<f32>,
     input: InputBuffer,
@@ -95,18 +78,13 @@ impl FrontEnd {
     /// [`Error::Internal`] where one is missing.
     pub fn new(config: &Config, weights: &mut Weights) -> Result<Self, Error> {
         let mut plain = |name: &str| weights.take_plain(&format!("model.encoder.{name}"));
-        let filters = plain("conv1.weight")?.reshape((config.width, CONV1_KERNEL))?;
+        let filters = plain("conv1.weight")?.flatten_all()?.to_vec1()?;
+        let conv1 = Filters::pack(config.width, CONV1_KERNEL, &filters);
         let (weight, bias) = (plain("groupnorm.weight")?, plain("groupnorm.bias")?);
         let group_norm = GroupNorm::new(&weight, &bias, f64::from(config.group_norm_epsilon))?;
         let (bias2, bias3) = (plain("conv2.bias")?, plain("conv3.bias")?);
         let conv2 = Linear::new(weights.take_matrix("model.encoder.conv2.weight")?, Some(&bias2))?;
         let conv3 = Linear::new(weights.take_matrix("model.encoder.conv3.weight")?, Some(&bias3))?;
-        let conv1 = if conv2.is_int8() {
-            let filters: Vec<f32> = filters.flatten_all()?.to_vec1()?;
-            Conv1::Int16(Filters::pack(config.width, CONV1_KERNEL, &filters))
-        } else {
-            Conv1::Float(Linear::new(Matrix::Float(filters), None)?)
-        };
         Ok(Self { conv1, group_norm, conv2, conv3, width: config.width })
     }
 
@@ -118,7 +96,7 @@ impl FrontEnd {
 
     /// Windows of each convolution in so many samples.
     fn windows(&self, samples: usize) -> [usize; 3] {
-        let frames1 = window_count(samples, CONV1_KERNEL, CONV1_STRIDE);
+        let frames1 = window_count(samples, self.conv1.taps(), CONV1_STRIDE);
         let frames2 = window_count(frames1 * self.width, self.conv2.inputs(), CONV2_STRIDE * self.width);
         let channels = self.conv2.outputs();
         [frames1, frames2, window_count(frames2 * channels, self.conv3.inputs(), CONV3_STRIDE * channels)]
@@ -152,7 +130,7 @@ impl FrontEnd {
         let [windows1, windows2, windows3] = state.windows;
         loop {
             let next = match state.pass {
-                Pass::Conv1 => self.filter(state, values, budget)?.then_some(Pass::GroupNorm),
+                Pass::Conv1 => self.filter(state, values, budget).then_some(Pass::GroupNorm),
                 Pass::GroupNorm => {
                     let values = &mut values[..windows1 * self.width];
                     if !budget.allows(0, VALUE_COST * values.len() as u64) {
@@ -173,36 +151,25 @@ impl FrontEnd {
         }
     }
 
-    /// The first convolution and its activation; whether it is done.
-    fn filter(&self, state: &mut FrontEndState, values: &mut [f32], budget: &mut Budget) -> Result<bool, Error> {
+    /// The first convolution, which reads samples, and its activation; whether it is done.
+    fn filter(&self, state: &mut FrontEndState, values: &mut [f32], budget: &mut Budget) -> bool {
         let total = state.windows[0];
         let first_sample = state.room - ((total - 1) * CONV1_STRIDE + CONV1_KERNEL);
-        let (block, cost) = match self.conv1 {
-            Conv1::Float(_) => (FLOAT_WINDOW_BLOCK, FLOAT_COST),
-            Conv1::Int16(_) => (WINDOW_BLOCK, FILTER_COST),
-        };
         while state.done < total {
-            let count = block.min(total - state.done);
+            let count = WINDOW_BLOCK.min(total - state.done);
             let multiply_adds = count as u64 * self.conv1.multiply_adds();
-            if !budget.allows(multiply_adds, cost * multiply_adds) {
-                return Ok(false);
+            if !budget.allows(multiply_adds, FLOAT_COST * multiply_adds) {
+                return false;
             }
-            let from = first_sample + state.done * CONV1_STRIDE;
-            let to = state.done * self.width..(state.done + count) * self.width;
-            match &self.conv1 {
-                Conv1::Float(linear) => {
-                    let input = state.input.windows(&values[from..], count, CONV1_STRIDE, linear);
-                    linear.forward(input, Output::Replace, &mut values[to.clone()])?;
-                }
-                Conv1::Int16(filters) => {
-                    state.samples.fill(&values[from..], count, CONV1_STRIDE, CONV1_KERNEL);
-                    filters.forward(&state.samples, &mut values[to.clone()]);
-                }
-            }
-            Activation::Tanh.apply(&mut values[to]);
+            let samples = &values[first_sample + state.done * CONV1_STRIDE..];
+            state.samples.clear();
+            state.samples.extend_from_slice(&samples[..(count - 1) * CONV1_STRIDE + CONV1_KERNEL]);
+            let out = &mut values[state.done * self.width..][..count * self.width];
+            self.conv1.forward(&state.samples, CONV1_STRIDE, out);
+            Activation::Tanh.apply(out);
             state.done += count;
         }
-        Ok(true)
+        true
     }
 }
 

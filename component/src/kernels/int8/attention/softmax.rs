@@ -46,8 +46,8 @@ pub(super) fn probabilities_of(
 
 /// `round(127 · 2^x)` for x ≤ 0, in the low bits of [`ROUNDING`].
 ///
-/// 2^x = 2^k · 2^f with |f| ≤ 1/2, and 127 · 2^f by a polynomial that is within 1.1 · 10⁻⁴ of it, relative (minimax of degree
-/// 3), far within half a step.
+/// 2^x = 2^k · 2^f with |f| ≤ 1/2, and 2^f by a polynomial that is within 1.1 · 10⁻⁴ of it (minimax of degree 3), far
+/// within half a step of 1/127.
 #[inline(always)]
 fn probability(x: F32x4) -> I32x4 {
     // Everything below rounds to 0.
@@ -55,13 +55,13 @@ fn probability(x: F32x4) -> I32x4 {
     let rounding = F32x4::splat(ROUNDING);
     let rounded = x.add(rounding);
     let f = x.sub(rounded.sub(rounding));
-    let p = F32x4::splat(PROBABILITY_MAX * 0.055_171_66);
-    let p = F32x4::splat(PROBABILITY_MAX * 0.242_611_12).add_product(p, f);
-    let p = F32x4::splat(PROBABILITY_MAX * 0.693_260_99).add_product(p, f);
-    let p = F32x4::splat(PROBABILITY_MAX * 0.999_928_07).add_product(p, f);
+    let p = F32x4::splat(0.055_171_66);
+    let p = F32x4::splat(0.242_611_12).add_product(p, f);
+    let p = F32x4::splat(0.693_260_99).add_product(p, f);
+    let p = F32x4::splat(0.999_928_07).add_product(p, f);
     // The integer k lies in the low bits of `rounded`; the others are shifted out.
     let power = p.to_bits().add(rounded.to_bits().shift_left::<23>()).as_f32_bits();
-    power.add(rounding).to_bits()
+    power.mul(F32x4::splat(PROBABILITY_MAX)).add(rounding).to_bits()
 }
 
 #[cfg(test)]
