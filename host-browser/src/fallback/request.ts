@@ -26,6 +26,7 @@ export async function askServer(
   samples: Float32Array,
   { language, wordTimes = false, signal }: RequestOptions,
 ): Promise<Transcript> {
+  signal?.throwIfAborted();
   const form = new FormData();
   form.append('file', wavOf(samples), 'audio.wav');
   form.append('model', server.model ?? DEFAULT_SERVER_MODEL);
