@@ -84,7 +84,7 @@ impl Int8Rows {
 
 /// The smallest and the largest of the values and 0.
 #[inline(always)]
-pub(super) fn range(values: &[f32]) -> (f32, f32) {
+fn range(values: &[f32]) -> (f32, f32) {
     // The order does not matter to the extremes.
     let (mut low, mut high) = ([F32x4::splat(0.0); 2], [F32x4::splat(0.0); 2]);
     let (chunks, rest) = values.as_chunks::<8>();

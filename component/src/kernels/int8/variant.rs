@@ -15,6 +15,7 @@ static AGREED: AtomicU32 = AtomicU32::new(0);
 
 /// So often in a row, and the choice stands.
 const SETTLED: u32 = 8;
+
 /// How many products each loop is timed with: some tenths of a millisecond, which the coarsest clock of a browser can tell
 /// apart.
 const PRODUCTS: u32 = 12;
