@@ -222,25 +222,24 @@ impl Kernels {
     /// The highest rate of products in 8 bits in an engine, which other shapes are measured by: the best tile.
     #[must_use]
     pub fn best_int8_rate(&self, runtime: Runtime) -> Option<f64> {
-        let int8 = self.speeds.iter().filter(|speed| speed.runtime == runtime && speed.case.kernel.is_int8());
-        int8.map(Speed::rate).reduce(f64::max)
+        self.best_rate(|speed| speed.runtime == runtime && speed.case.kernel.is_int8())
     }
 
     /// The highest rate of products in 8 bits of one build in an engine, in thousands of millions of operations a second.
     #[must_use]
     pub fn best_int8_rate_of(&self, runtime: Runtime, build: Build) -> Option<f64> {
-        self.rates(runtime, build, |case| case.kernel.is_int8())
+        let of_build = |speed: &Speed| (speed.runtime, speed.build) == (runtime, build);
+        self.best_rate(|speed| of_build(speed) && speed.case.kernel.is_int8())
     }
 
     /// The rate at which a row is multiplied with as many weights as a token reads, see [`Case::STREAM`].
     #[must_use]
     pub fn stream_rate_of(&self, runtime: Runtime, build: Build) -> Option<f64> {
-        self.rates(runtime, build, |case| case == Case::STREAM)
+        self.best_rate(|speed| (speed.runtime, speed.build, speed.case) == (runtime, build, Case::STREAM))
     }
 
-    fn rates(&self, runtime: Runtime, build: Build, wanted: impl Fn(Case) -> bool) -> Option<f64> {
-        let of = self.speeds.iter().filter(|speed| (speed.runtime, speed.build) == (runtime, build));
-        of.filter(|speed| wanted(speed.case)).map(Speed::rate).reduce(f64::max)
+    fn best_rate(&self, wanted: impl Fn(&Speed) -> bool) -> Option<f64> {
+        self.speeds.iter().filter(|speed| wanted(speed)).map(Speed::rate).reduce(f64::max)
     }
 
     /// The share of the best tile's rate; `None` of kernels whose time is not that of products in 8 bits.
