@@ -87,7 +87,8 @@ pub extern "C" fn prepare(kernel: u32, a: usize, b: usize, c: usize, short_sums:
         7 => Job::Pick { logits: noise(a * c, 1).iter().map(|x| 10.0 * x).collect() },
         8 => {
             let filters = Filters::pack(b, c, &noise(b * c, 1));
-            Job::Filter { filters, samples: noise((a - 1) * WINDOW_STEP + c, 2), out: vec![0.0; a * b] }
+            let samples = noise((a - 1) * WINDOW_STEP + filters.reach(), 2);
+            Job::Filter { filters, samples, out: vec![0.0; a * b] }
         }
         9 => Job::Remember {
             memory: Int8KeyValues::new(HEADS, c),

@@ -3,10 +3,14 @@
 
 use super::lanes::F32x4;
 
-/// Filters that are computed together: two vectors.
-const PANEL: usize = 8;
+/// Values in a vector.
+const LANES: usize = 4;
+/// Vectors of filters that are computed together.
+const VECTORS: usize = 4;
+/// Filters that are computed together.
+const PANEL: usize = VECTORS * LANES;
 /// Windows that share each load of a weight.
-const WINDOW_TILE: usize = 4;
+const WINDOW_TILE: usize = 2;
 
 /// Filters of one length.
 #[derive(Debug, Clone)]
@@ -40,6 +44,12 @@ impl Filters {
         self.taps
     }
 
+    /// Samples that are read for a window: its own, and some that do not matter.
+    #[must_use]
+    pub fn reach(&self) -> usize {
+        self.taps.next_multiple_of(LANES)
+    }
+
     /// Multiply-accumulate operations for one window.
     #[must_use]
     pub fn multiply_adds(&self) -> u64 {
@@ -49,7 +59,7 @@ impl Filters {
     /// Filters windows that begin `step` samples apart, as many as `out`, `[windows, outputs]`, has room for.
     ///
     /// # Panics
-    /// If there are fewer samples than that.
+    /// If there are fewer samples than that, with the whole [`Filters::reach`] of the last window.
     pub fn forward(&self, samples: &[f32], step: usize, out: &mut [f32]) {
         let windows = out.len() / self.outputs;
         let tiled = windows / WINDOW_TILE * WINDOW_TILE;
@@ -88,36 +98,51 @@ impl Filters {
     ) {
         /// Taps in a round: the host may check its deadline in each.
         const ROUND: usize = 16;
-        let rows: [&[f32]; ROWS] = std::array::from_fn(|row| &samples[(first + row) * step..][..self.taps]);
+        let reach = self.reach();
+        let rows: [&[f32]; ROWS] = std::array::from_fn(|row| &samples[(first + row) * step..][..reach]);
         let weights = &weights[..self.taps];
-        let mut sums = [[F32x4::splat(0.0); 2]; ROWS];
+        let mut sums = [[F32x4::splat(0.0); VECTORS]; ROWS];
         let mut done = 0;
-        // Unrolled by hand, and where it may end all sums must be there: Cranelift, which puts off every computation until
-        // something that cannot wait needs it, would else load what several taps need, and spill most of it.
+        // Unrolled by hand: `spread` must know its lane; and where it may end all sums must be there: Cranelift, which puts off
+        // every computation until something that cannot wait needs it, would else load what several taps need, and spill most
+        // of it.
         macro_rules! round {
-            ($($next:literal)*) => {
+            ($(($first:literal $($next:literal)*))*) => {
                 loop {
                     $(
-                        let tap = done + $next;
-                        if tap == self.taps {
+                        let tap = done + $first;
+                        if tap >= self.taps {
                             break;
                         }
-                        // SAFETY: there are `taps` weights, and it ends before more are asked for.
-                        let filters = unsafe { weights.get_unchecked(tap) };
-                        // SAFETY: as many samples are in each row.
-                        add_products(&mut sums, filters, rows.map(|row| unsafe { *row.get_unchecked(tap) }));
+                        // Read together and then spread: Cranelift makes three instructions of reading one into all lanes.
+                        let quads = rows.map(|row| {
+                            // SAFETY: each row has all taps in whole quads, and it ends before more are asked for.
+                            F32x4::load(unsafe { row.as_ptr().add(tap).cast::<[f32; LANES]>().as_ref_unchecked() })
+                        });
+                        round!(quads, tap, 0);
+                        $(
+                            if tap + $next == self.taps {
+                                break;
+                            }
+                            round!(quads, tap + $next, $next);
+                        )*
                     )*
                     done += ROUND;
                 }
             };
+            ($quads:ident, $tap:expr, $lane:literal) => {
+                // SAFETY: there are `taps` weights, and it ends before more are asked for.
+                let filters = unsafe { weights.get_unchecked($tap) };
+                add_products(&mut sums, filters, $quads.map(F32x4::spread::<$lane>));
+            };
         }
-        round!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+        round!((0 1 2 3) (4 1 2 3) (8 1 2 3) (12 1 2 3));
         for (row, sums) in sums.iter().enumerate() {
             let out = &mut out[(first + row) * self.outputs..][..self.outputs][panel * PANEL..];
             match out.first_chunk_mut::<PANEL>() {
                 Some(out) => {
-                    let (halves, _) = out.as_chunks_mut::<4>();
-                    halves.iter_mut().zip(sums).for_each(|(out, sum)| sum.store(out));
+                    let (vectors, _) = out.as_chunks_mut::<LANES>();
+                    vectors.iter_mut().zip(sums).for_each(|(out, sum)| sum.store(out));
                 }
                 None => out.iter_mut().zip(sums.iter().flat_map(|sum| sum.to_array())).for_each(|(out, y)| *out = y),
             }
@@ -125,14 +150,17 @@ impl Filters {
     }
 }
 
-/// Adds the products of one tap's weights with a sample of each window.
+/// Adds the products of one tap's weights with a sample of each window, in all lanes.
 #[inline(always)]
-fn add_products<const ROWS: usize>(sums: &mut [[F32x4; 2]; ROWS], weights: &[f32; PANEL], samples: [f32; ROWS]) {
-    let (halves, _) = weights.as_chunks::<4>();
-    let weights = [F32x4::load(&halves[0]), F32x4::load(&halves[1])];
+fn add_products<const ROWS: usize>(
+    sums: &mut [[F32x4; VECTORS]; ROWS],
+    weights: &[f32; PANEL],
+    samples: [F32x4; ROWS],
+) {
+    let (vectors, _) = weights.as_chunks::<LANES>();
+    let weights: [F32x4; VECTORS] = std::array::from_fn(|vector| F32x4::load(&vectors[vector]));
     for (sums, sample) in sums.iter_mut().zip(samples) {
-        let sample = F32x4::splat(sample);
-        *sums = [sums[0].add_product(sample, weights[0]), sums[1].add_product(sample, weights[1])];
+        *sums = std::array::from_fn(|vector| sums[vector].add_product(sample, weights[vector]));
     }
 }
 
@@ -148,7 +176,7 @@ mod tests {
             [(1, 1, 1, 1), (3, 2, 7, 5), (4, 64, 8, 127), (9, 3, 17, 4), (13, 5, 24, 6)]
         {
             let filters = Filters::pack(outputs, taps, &noise.take(outputs * taps));
-            let samples = noise.take((windows - 1) * step + taps);
+            let samples = noise.take((windows - 1) * step + filters.reach());
             let mut fast = vec![f32::NAN; windows * outputs];
             let mut naive = fast.clone();
             filters.forward(&samples, step, &mut fast);

@@ -104,6 +104,12 @@ mod vector {
             v128_any_true(f32x4_ge(self.0, other.0))
         }
 
+        /// One of the four, four times.
+        #[inline(always)]
+        pub(crate) fn spread<const LANE: usize>(self) -> Self {
+            Self(i32x4_shuffle::<LANE, LANE, LANE, LANE>(self.0, self.0))
+        }
+
         /// Neighbours changed places: 1, 0, 3, 2.
         #[inline(always)]
         pub(crate) fn swap_pairs(self) -> Self {
@@ -291,6 +297,12 @@ mod vector {
         #[inline(always)]
         pub(crate) fn any_at_least(self, other: Self) -> bool {
             self.0.iter().zip(other.0).any(|(&a, b)| a >= b)
+        }
+
+        /// One of the four, four times.
+        #[inline(always)]
+        pub(crate) fn spread<const LANE: usize>(self) -> Self {
+            Self([self.0[LANE]; 4])
         }
 
         /// Neighbours changed places: 1, 0, 3, 2.

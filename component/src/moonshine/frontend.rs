@@ -164,6 +164,7 @@ impl FrontEnd {
             let samples = &values[first_sample + state.done * CONV1_STRIDE..];
             state.samples.clear();
             state.samples.extend_from_slice(&samples[..(count - 1) * CONV1_STRIDE + CONV1_KERNEL]);
+            state.samples.resize((count - 1) * CONV1_STRIDE + self.conv1.reach(), 0.0);
             let out = &mut values[state.done * self.width..][..count * self.width];
             self.conv1.forward(&state.samples, CONV1_STRIDE, out);
             Activation::Tanh.apply(out);

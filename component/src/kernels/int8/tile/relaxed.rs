@@ -55,54 +55,54 @@ pub(in crate::kernels) fn tile<
     // computation until something that cannot wait needs it: with sums in variables it first loads all channels of a round,
     // and spills most of them.
     let sums_at = sums.as_mut_ptr().cast::<v128>();
-    let panels = panels.map(<[u8]>::as_ptr);
+    let mut panels = panels.map(<[u8]>::as_ptr);
     // SAFETY: the panels hold all groups of these columns and vectors, and the rows whole chunks; see the assertion.
-    let channels = |panel: usize, group: usize, vector: usize| unsafe {
-        v128_load(panels[panel].add((group * WIDTH + vector) * LANES * GROUP).cast())
-    };
-    // SAFETY: as above.
-    let chunk = |row: usize, column: usize| unsafe { v128_load(rows[row].as_ptr().add(column).cast()) };
+    let load = |from: *const u8, offset: usize| unsafe { v128_load(from.add(offset).cast()) };
+    let rows = rows.map(<[u8]>::as_ptr);
+    // Unrolled by hand, so that offsets are constants from the start: of a loop, LLVM makes additions of which it no longer
+    // knows that they do not wrap around, and each load takes an instruction more.
+    macro_rules! vectors {
+        ($row:ident, $panel:ident, $($vector:literal)*) => {
+            $(
+                if $vector < VECTORS {
+                    let at = panels[$panel];
+                    let channels = [
+                        load(at, $vector * LANES * GROUP),
+                        load(at, (WIDTH + $vector) * LANES * GROUP),
+                        load(at, (2 * WIDTH + $vector) * LANES * GROUP),
+                        load(at, (3 * WIDTH + $vector) * LANES * GROUP),
+                    ];
+                    for r in 0..ROWS {
+                        // SAFETY: `sums` has `ROWS · PANELS · VECTORS` vectors, and is written to through this pointer alone.
+                        let sum = unsafe { sums_at.add((r * PANELS + $panel) * VECTORS + $vector) };
+                        // SAFETY: a vector of `sums`, as above.
+                        let before = unsafe { sum.read_volatile() };
+                        let after = add_products::<TOGETHER>(before, channels, $row[r]);
+                        // SAFETY: a vector of `sums`, as above.
+                        unsafe { sum.write_volatile(after) };
+                    }
+                }
+            )*
+        };
+    }
+    const { assert!(VECTORS <= 4) };
     let mut column = 0;
     while column + CHUNK <= columns {
-        let row: [[v128; CHUNK / QUAD]; ROWS] = std::array::from_fn(|row| spread_all(chunk(row, column)));
-        let group = column / GROUP;
+        let row: [[v128; CHUNK / QUAD]; ROWS] = std::array::from_fn(|row| spread_all(load(rows[row], column)));
         for panel in 0..PANELS {
-            for vector in 0..VECTORS {
-                let channels: [v128; CHUNK / QUAD] = std::array::from_fn(|quad| channels(panel, group + quad, vector));
-                for r in 0..ROWS {
-                    // SAFETY: `sums` has `ROWS · PANELS · VECTORS` vectors, and is written to through this pointer alone.
-                    let sum = unsafe { sums_at.add((r * PANELS + panel) * VECTORS + vector) };
-                    // SAFETY: a vector of `sums`, as above.
-                    let before = unsafe { sum.read_volatile() };
-                    let after = if TOGETHER == LONG {
-                        channels
-                            .iter()
-                            .zip(row[r])
-                            .fold(before, |sum, (&channels, row)| i32x4_relaxed_dot_i8x16_i7x16_add(channels, row, sum))
-                    } else {
-                        let pairs = |quad: usize| i16x8_relaxed_dot_i8x16_i7x16(channels[quad], row[r][quad]);
-                        let (low, high) = (i16x8_add(pairs(0), pairs(1)), i16x8_add(pairs(2), pairs(3)));
-                        let widened = if TOGETHER == FOUR_GROUPS {
-                            i32x4_extadd_pairwise_i16x8(i16x8_add(low, high))
-                        } else {
-                            i32x4_add(i32x4_extadd_pairwise_i16x8(low), i32x4_extadd_pairwise_i16x8(high))
-                        };
-                        i32x4_add(before, widened)
-                    };
-                    // SAFETY: a vector of `sums`, as above.
-                    unsafe { sum.write_volatile(after) };
-                }
-            }
+            vectors!(row, panel, 0 1 2 3);
         }
         column += CHUNK;
+        // Where the panel is wider than what is taken of it, this may be past its end, and nothing is read there.
+        panels = panels.map(|panel| panel.wrapping_add(CHUNK / GROUP * WIDTH * LANES * GROUP));
     }
     if column < columns {
-        let row: [[v128; CHUNK / QUAD]; ROWS] = std::array::from_fn(|row| spread_all(chunk(row, column)));
+        let row: [[v128; CHUNK / QUAD]; ROWS] = std::array::from_fn(|row| spread_all(load(rows[row], column)));
         let quads: [[v128; ROWS]; CHUNK / QUAD] = std::array::from_fn(|quad| row.map(|quads| quads[quad]));
         for (quad, rows) in quads.into_iter().enumerate().take((columns - column) / QUAD) {
             for panel in 0..PANELS {
                 for vector in 0..VECTORS {
-                    let channels = channels(panel, column / GROUP + quad, vector);
+                    let channels = load(panels[panel], (quad * WIDTH + vector) * LANES * GROUP);
                     for (r, row) in rows.into_iter().enumerate() {
                         // SAFETY: as above.
                         unsafe {
@@ -115,4 +115,25 @@ pub(in crate::kernels) fn tile<
         }
     }
     sums
+}
+
+/// A vector of sums, and the products of a chunk of columns of its channels with those of a row.
+#[inline(always)]
+fn add_products<const TOGETHER: usize>(
+    before: v128,
+    channels: [v128; CHUNK / QUAD],
+    row: [v128; CHUNK / QUAD],
+) -> v128 {
+    if TOGETHER == LONG {
+        let dot = |sum, (&channels, row)| i32x4_relaxed_dot_i8x16_i7x16_add(channels, row, sum);
+        return channels.iter().zip(row).fold(before, dot);
+    }
+    let pairs = |quad: usize| i16x8_relaxed_dot_i8x16_i7x16(channels[quad], row[quad]);
+    let (low, high) = (i16x8_add(pairs(0), pairs(1)), i16x8_add(pairs(2), pairs(3)));
+    let widened = if TOGETHER == FOUR_GROUPS {
+        i32x4_extadd_pairwise_i16x8(i16x8_add(low, high))
+    } else {
+        i32x4_add(i32x4_extadd_pairwise_i16x8(low), i32x4_extadd_pairwise_i16x8(high))
+    };
+    i32x4_add(before, widened)
 }
