@@ -47,11 +47,11 @@ export async function startAuricle(flavour, model, stream, read) {
   const start = performance.now();
   const { instantiate } = await import('../../host-browser/dist/engine/auricle.js');
   const { engine, small } = await import('../../host-browser/dist/engine/modules.js');
-  const clock = { now: () => BigInt(Math.round(performance.now() * NS_PER_MS)) };
+  const { IMPORTS, instantiateCore } = await import('../../host-browser/dist/worker/imports.js');
   const { recognition } = await instantiate(
     async (name) => WebAssembly.compile(small[name] ?? (await read(engine[flavour]))),
-    // jco's types have the versioned name, its code reads the other one.
-    /** @type {any} */ ({ 'wasi:clocks/monotonic-clock@0.2.0': clock, 'wasi:clocks/monotonic-clock': clock }),
+    IMPORTS,
+    instantiateCore,
   );
   const engineMs = performance.now() - start;
 

@@ -8,6 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import { CATALOG } from '../dist/catalog.js';
 import { recommend } from '../dist/capabilities.js';
 import { calibrate } from '../dist/worker/calibrate.js';
+import { IMPORTS, instantiateCore } from '../dist/worker/imports.js';
 import { MOONSHINE_TINY, syntheticModel } from '../dist/worker/synthetic-model.js';
 import { unless } from './support/place.mjs';
 
@@ -20,11 +21,10 @@ const pause = async () => void (await setImmediate());
 async function start() {
   const { instantiate } = await import('../dist/engine/auricle.js');
   const { engine, small } = await import('../dist/engine/modules.js');
-  const clock = { now: () => BigInt(Math.round(performance.now() * 1e6)) };
   const { recognition } = await instantiate(
     async (name) => WebAssembly.compile(small[name] ?? (await readFile(engine.simd128))),
-    // jco's types have the versioned name, its code reads the other one.
-    /** @type {any} */ ({ 'wasi:clocks/monotonic-clock': clock }),
+    IMPORTS,
+    instantiateCore,
   );
   return { recognition, flavour: /** @type {const} */ ('simd128') };
 }

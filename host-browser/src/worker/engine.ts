@@ -6,6 +6,7 @@ import type * as Recognition from '../engine/interfaces/auricle-speech-recogniti
 import { CapabilityError, EngineError } from '../errors.js';
 import { hasRelaxedSimd } from '../features.js';
 import type { Flavour } from '../types.js';
+import { IMPORTS, instantiateCore } from './imports.js';
 
 /** What the component exports. */
 export type Instance = typeof Recognition;
@@ -19,19 +20,11 @@ export type EngineModel = Recognition.Model;
 /** A model file that is arriving. */
 export type EngineLoader = Recognition.ModelLoader;
 
-const NS_PER_MS = 1e6;
-
 /** A server that has not begun to answer by then will not. */
 const ANSWER_TIMEOUT_MS = 20_000;
 
 /** Some megabytes that are not there by then will not come: 10 KB a second are enough. */
 const WHOLE_TIMEOUT_MS = 300_000;
-
-/** The one thing that the component imports. */
-const CLOCK = {
-  now: () => BigInt(Math.round(performance.now() * NS_PER_MS)),
-  resolution: () => BigInt(NS_PER_MS),
-};
 
 /** The build that runs here, or the one that was asked for. */
 export function chooseFlavour(wanted: 'auto' | Flavour): Flavour {
@@ -65,9 +58,7 @@ export class Engine {
       const bytes = small[name];
       return bytes === undefined ? this.#module : WebAssembly.compile(bytes);
     };
-    // jco's types have the versioned name, its code reads the other one.
-    const imports = { 'wasi:clocks/monotonic-clock@0.2.0': CLOCK, 'wasi:clocks/monotonic-clock': CLOCK } as never;
-    const { recognition } = await instantiate(module, imports);
+    const { recognition } = await instantiate(module, IMPORTS, instantiateCore);
     return recognition;
   }
 }
