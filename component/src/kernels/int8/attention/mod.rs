@@ -12,6 +12,9 @@
 
 mod quantize;
 mod softmax;
+mod weigh;
+
+use std::ops::Range;
 
 use super::tile::{CHUNK, GROUP, LANES, LONG, QUAD, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, TWO_GROUPS, tile};
 use super::variant;
@@ -69,6 +72,8 @@ pub struct Scratch {
     probabilities: Vec<u8>,
     /// `[QUERY_BLOCK, head size in whole chunks]`.
     queries: Vec<u8>,
+    /// Frames that some queries give weight to.
+    weighed: Vec<Range<usize>>,
 }
 
 impl Int8KeyValues {
@@ -134,6 +139,8 @@ impl Int8KeyValues {
         scratch.scores.resize(QUERY_BLOCK * self.padded_frames, 0.0);
         scratch.probabilities.resize(QUERY_BLOCK * self.padded_frames, 0);
         scratch.queries.resize(QUERY_BLOCK * self.head_size.next_multiple_of(CHUNK), 0);
+        scratch.weighed.clear();
+        scratch.weighed.reserve(self.padded_frames / CHUNK);
     }
 
     /// One head's part of up to [`QUERY_BLOCK`] queries.
@@ -169,13 +176,11 @@ impl Int8KeyValues {
             let probabilities = &mut scratch.probabilities[row * self.padded_frames..][..self.padded_frames];
             *sum = probabilities_of(scores, self.frames, highest[row], exponent_scales[row], probabilities);
         }
-        for vector in (0..self.padded_size / LANES).step_by(VALUE_VECTORS) {
-            for row in (0..tiled).step_by(ROWS) {
-                self.weigh_some::<ROWS, TOGETHER>(head, vector, row, &sums, scratch, out);
-            }
-            for row in tiled..count {
-                self.weigh_some::<1, TOGETHER>(head, vector, row, &sums, scratch, out);
-            }
+        for row in (0..tiled).step_by(ROWS) {
+            self.weigh_rows::<ROWS, TOGETHER>(head, row, &sums, scratch, out);
+        }
+        for row in tiled..count {
+            self.weigh_rows::<1, TOGETHER>(head, row, &sums, scratch, out);
         }
     }
 
@@ -223,51 +228,6 @@ impl Int8KeyValues {
             highest[row + r] = rest.iter().fold(most.highest_lane(), |a, &b| if b > a { b } else { a });
         }
     }
-
-    #[inline(always)]
-    fn weigh_some<const ROWS: usize, const TOGETHER: usize>(
-        &self,
-        head: usize,
-        vector: usize,
-        row: usize,
-        sums: &[i32; QUERY_BLOCK],
-        scratch: &Scratch,
-        out: &mut [f32],
-    ) {
-        match self.padded_size / LANES - vector {
-            1 => self.weigh::<ROWS, 1, TOGETHER>(head, vector, row, sums, scratch, out),
-            2 => self.weigh::<ROWS, 2, TOGETHER>(head, vector, row, sums, scratch, out),
-            _ => self.weigh::<ROWS, VALUE_VECTORS, TOGETHER>(head, vector, row, sums, scratch, out),
-        }
-    }
-
-    /// Means of the values, weighted by the probabilities of `ROWS` queries, for `VECTORS` vectors of dimensions.
-    #[inline(never)]
-    fn weigh<const ROWS: usize, const VECTORS: usize, const TOGETHER: usize>(
-        &self,
-        head: usize,
-        vector: usize,
-        row: usize,
-        sums: &[i32; QUERY_BLOCK],
-        scratch: &Scratch,
-        out: &mut [f32],
-    ) {
-        let rows: [&[u8]; ROWS] =
-            std::array::from_fn(|r| &scratch.probabilities[(row + r) * self.padded_frames..][..self.padded_frames]);
-        let values = &self.values[self.value_panel(head, vector)..];
-        let totals = tile::<ROWS, 1, VECTORS, VECTORS, TOGETHER>(rows, [values], self.padded_frames);
-        for (r, [totals]) in totals.iter().enumerate() {
-            let row = row + r;
-            let inverse = F32x4::splat(1.0 / sums[row] as f32);
-            let out = &mut out[(row * self.heads + head) * self.head_size..][..self.head_size];
-            for (v, total) in totals.iter().enumerate() {
-                let dimension = (vector + v) * LANES;
-                let scales = self.value_scales[head * self.padded_size + dimension..].first_chunk();
-                let scales = F32x4::load(scales.expect("a head's dimensions are whole vectors"));
-                total.to_f32().mul(scales).mul(inverse).store_some(&mut out[dimension..]);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -291,6 +251,39 @@ mod tests {
             memory.attend(&q, &mut scratch, &mut out);
             for (is, want) in out.iter().zip(reference(&q, &k, &v, heads, size)) {
                 assert!((f64::from(*is) - want).abs() < 0.03, "{queries} × {frames}, {heads} × {size}: {is}, {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn frames_without_weight_are_passed_over_wherever_they_are() {
+        let mut noise = Noise::new(6);
+        let (frames, size) = (150, 4);
+        let values = noise.take(frames * size);
+        let cases: [&[[usize; 2]]; 5] =
+            [&[[0, 16]], &[[5, 6], [20, 30], [100, 101]], &[[33, 34], [145, 150]], &[[0, 150]], &[[149, 150]]];
+        for near in cases {
+            let is_near = |frame: usize| near.iter().any(|&[first, end]| (first..end).contains(&frame));
+            let keys: Vec<f32> =
+                (0..frames).flat_map(|frame| [if is_near(frame) { 1.0 } else { -1.0 }, 0.0, 0.0, 0.0]).collect();
+            let mut memory = Int8KeyValues::new(1, size);
+            memory.fill(&keys, &values);
+            // Two queries share a tile, and the third is alone; the second looks at the frames that the others do not.
+            let queries = [40.0, -40.0, 40.0].map(|first| [first, 0.0, 0.0, 0.0]);
+            let mut out = [[f32::NAN; 4]; 3];
+            for short_sums in [false, true] {
+                variant::set_short_sums(short_sums);
+                memory.attend(queries.as_flattened(), &mut Scratch::default(), out.as_flattened_mut());
+                for (out, looks_near) in out.iter().zip([true, false, true]) {
+                    // Where there is no frame to look at, all are as far away.
+                    let all = near == [[0, frames]];
+                    let seen = (0..frames).filter(|&frame| all || is_near(frame) == looks_near);
+                    for (dimension, is) in out.iter().enumerate() {
+                        let seen: Vec<f32> = seen.clone().map(|frame| values[frame * size + dimension]).collect();
+                        let want = seen.iter().sum::<f32>() / seen.len() as f32;
+                        assert!((is - want).abs() < 0.5 / 63.0 + 1e-5, "{near:?}, {short_sums}: {is}, {want}");
+                    }
+                }
             }
         }
     }
