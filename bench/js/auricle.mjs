@@ -46,11 +46,10 @@ export async function startAuricle(flavour, model, stream, read) {
 
   const start = performance.now();
   const { instantiate } = await import('../../host-browser/dist/engine/auricle.js');
-  const { engine, small } = await import('../../host-browser/dist/engine/modules.js');
-  const { IMPORTS, instantiateCore } = await import('../../host-browser/dist/worker/imports.js');
+  const { engine, imports, instantiateCore, small } = await import('../../host-browser/dist/engine/modules.js');
   const { recognition } = await instantiate(
     async (name) => WebAssembly.compile(small[name] ?? (await read(engine[flavour]))),
-    IMPORTS,
+    imports,
     instantiateCore,
   );
   const engineMs = performance.now() - start;

@@ -4,7 +4,7 @@
  * A component is one large core module, the engine, and some of a few hundred bytes that join it to its imports. Each
  * flavour's engine becomes `FLAVOUR.wasm`. The JavaScript is the same for all, in `auricle.js`, as are the small modules,
  * which `modules.js` holds as they are: a bundler would make `data:` addresses of such small files, and a strict policy
- * refuses those.
+ * refuses those. It also has the one thing that the component imports, a clock.
  */
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -14,6 +14,9 @@ import { transpileBytes } from '@bytecodealliance/jco-transpile';
 
 /** A core module of fewer bytes is kept in JavaScript. */
 const SMALL_BYTES = 4096;
+
+/** What the component imports. */
+const CLOCK = 'wasi:clocks/monotonic-clock@0.2.0';
 
 const [out, ...builds] = process.argv.slice(2);
 const folder = resolve(out);
@@ -69,7 +72,11 @@ function forBundlers(javascript) {
   return without;
 }
 
-/** The core modules as a program finds them; the addresses in the form that bundlers know. */
+/**
+ * What `instantiate` is given: the core modules as a program finds them, the addresses in the form that bundlers know; the
+ * clock; and how a core module is joined to it, which is without what jco puts before an import. That keeps books for imports
+ * that wait, and takes far longer than a look at the clock, of which there are some in every step.
+ */
 function javascript() {
   return `const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 export const engine = {
@@ -78,14 +85,29 @@ ${flavours.map(([flavour]) => `  '${flavour}': new URL('./${flavour}.wasm', impo
 export const small = {
 ${small.map(([name, bytes]) => `  '${name}': bytes('${bytes.toString('base64')}'),`).join('\n')}
 };
+const clock = {
+  now: () => BigInt(Math.round(performance.now() * 1e6)),
+  resolution: () => 1_000_000n,
+};
+export const imports = { '${CLOCK}': clock, '${CLOCK.split('@')[0]}': clock };
+export const instantiateCore = (module, imports = {}) =>
+  WebAssembly.instantiate(module, '${CLOCK}' in imports ? { ...imports, '${CLOCK}': { now: clock.now } } : imports);
 `;
 }
 
 function types() {
-  return `/** Where the engine's core module is. */
+  return `import type { ImportObject } from './auricle.js';
+/** Where the engine's core module is. */
 export declare const engine: Record<${flavours.map(([flavour]) => `'${flavour}'`).join(' | ')}, URL>;
 /** All other core modules, by the names that \`instantiate\` asks for; any other name is the engine's. */
 export declare const small: Record<string, Uint8Array<ArrayBuffer> | undefined>;
+/** The second argument of \`instantiate\`: a clock, by the name that its types have and by the one that its code reads. */
+export declare const imports: ImportObject;
+/** The third argument of \`instantiate\`. */
+export declare function instantiateCore(
+  module: WebAssembly.Module,
+  imports?: WebAssembly.Imports,
+): Promise<WebAssembly.Instance>;
 `;
 }
 

@@ -8,7 +8,6 @@ import { setImmediate } from 'node:timers/promises';
 import { CATALOG } from '../dist/catalog.js';
 import { recommend } from '../dist/capabilities.js';
 import { calibrate } from '../dist/worker/calibrate.js';
-import { IMPORTS, instantiateCore } from '../dist/worker/imports.js';
 import { MOONSHINE_TINY, syntheticModel } from '../dist/worker/synthetic-model.js';
 import { unless } from './support/place.mjs';
 
@@ -20,10 +19,10 @@ const pause = async () => void (await setImmediate());
 /** The engine in Node. */
 async function start() {
   const { instantiate } = await import('../dist/engine/auricle.js');
-  const { engine, small } = await import('../dist/engine/modules.js');
+  const { engine, imports, instantiateCore, small } = await import('../dist/engine/modules.js');
   const { recognition } = await instantiate(
     async (name) => WebAssembly.compile(small[name] ?? (await readFile(engine.simd128))),
-    IMPORTS,
+    imports,
     instantiateCore,
   );
   return { recognition, flavour: /** @type {const} */ ('simd128') };

@@ -1,12 +1,11 @@
 /** The engine: which build of it, its compiled code, and instances of it. */
 
 import { instantiate } from '../engine/auricle.js';
-import { engine, small } from '../engine/modules.js';
+import { engine, imports, instantiateCore, small } from '../engine/modules.js';
 import type * as Recognition from '../engine/interfaces/auricle-speech-recognition.js';
 import { CapabilityError, EngineError } from '../errors.js';
 import { hasRelaxedSimd } from '../features.js';
 import type { Flavour } from '../types.js';
-import { IMPORTS, instantiateCore } from './imports.js';
 
 /** What the component exports. */
 export type Instance = typeof Recognition;
@@ -58,7 +57,7 @@ export class Engine {
       const bytes = small[name];
       return bytes === undefined ? this.#module : WebAssembly.compile(bytes);
     };
-    const { recognition } = await instantiate(module, IMPORTS, instantiateCore);
+    const { recognition } = await instantiate(module, imports, instantiateCore);
     return recognition;
   }
 }
