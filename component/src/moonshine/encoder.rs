@@ -5,7 +5,6 @@ use std::ops::Range;
 use super::budget::{ATTENTION_COST, Budget, FLOAT_COST, VALUE_COST};
 use super::config::Config;
 use crate::error::Error;
-use crate::kernels::activation::Activation;
 use crate::nn::attention::{KeyValues, Scratch};
 use crate::nn::linear::{InputBuffer, Linear, Output};
 use crate::nn::norm::LayerNorm;
@@ -245,8 +244,7 @@ impl Encoder {
                 expanded.resize(FEED_FORWARD_ROWS * inner, 0.0);
                 for states in states[some.clone()].chunks_mut(FEED_FORWARD_ROWS * width) {
                     let expanded = &mut expanded[..states.len() / width * inner];
-                    expand.forward(input.normal(states, feed_forward_norm, expand), Output::Replace, expanded)?;
-                    Activation::Gelu.apply(expanded);
+                    expand.forward(input.normal(states, feed_forward_norm, expand), Output::Gelu, expanded)?;
                     contract.forward(input.rows(expanded, contract), Output::Add, states)?;
                 }
                 if *layer + 1 == self.layers.len() {

@@ -193,8 +193,7 @@ fn convolve(
         }
         let input = state.input.windows(&values[state.done * step..], count, step, conv);
         let out = &mut values[state.done * conv.outputs()..][..count * conv.outputs()];
-        conv.forward(input, Output::Replace, out)?;
-        Activation::Gelu.apply(out);
+        conv.forward(input, Output::Gelu, out)?;
         state.done += count;
     }
     Ok(true)

@@ -5,6 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use super::norm::LayerNorm;
 use super::with_slice;
 use crate::error::Error;
+use crate::kernels::activation::Activation;
 use crate::kernels::int8::Int8Rows;
 pub use crate::kernels::int8::Output;
 use crate::weights::Matrix;
@@ -142,12 +143,15 @@ impl Linear {
         with_slice(&product(&x, weight)?, |product| {
             let rows = product.chunks_exact(self.outputs()).zip(out.chunks_exact_mut(self.outputs()));
             for (product, out) in rows {
-                if output == Output::Replace {
+                if output != Output::Add {
                     out.fill(0.0);
                 }
                 out.iter_mut().zip(product).for_each(|(out, y)| *out += y);
                 if let Some(bias) = &self.bias {
                     out.iter_mut().zip(bias).for_each(|(out, bias)| *out += bias);
+                }
+                if output == Output::Gelu {
+                    Activation::Gelu.apply(out);
                 }
             }
         })

@@ -20,6 +20,7 @@ pub use rows::Int8Rows;
 
 use std::ops::Range;
 
+use super::activation::gelu;
 use super::lanes::{F32x4, I32x4};
 use excess::Excess;
 use tile::{
@@ -57,6 +58,8 @@ pub struct Int8Matrix {
 pub enum Output {
     /// It takes its place.
     Replace,
+    /// Its GELU takes its place.
+    Gelu,
     /// It is added to it.
     Add,
 }
@@ -128,7 +131,7 @@ impl Int8Matrix {
         }
     }
 
-    /// `out[m, o] = activations[m] · self[o] + bias[o]`, or that added to it; `out` row-major
+    /// `out[m, o] = activations[m] · self[o] + bias[o]`, its GELU, or that added to it; `out` row-major
     /// `[activations.rows(), self.rows()]`.
     ///
     /// # Panics
@@ -308,11 +311,12 @@ impl<const VECTORS: usize> Columns<VECTORS> {
 /// Writes as many values as there is room for: the last channels may be padding.
 #[inline(always)]
 fn write<const VECTORS: usize>(values: [F32x4; VECTORS], output: Output, out: &mut [f32]) {
+    let values = if output == Output::Gelu { values.map(gelu) } else { values };
     let (whole, rest) = out.as_chunks_mut::<LANES>();
     if let Some(whole) = whole.first_chunk_mut::<VECTORS>() {
         for (out, value) in whole.iter_mut().zip(values) {
             match output {
-                Output::Replace => value.store(out),
+                Output::Replace | Output::Gelu => value.store(out),
                 Output::Add => F32x4::load(out).add(value).store(out),
             }
         }
@@ -327,6 +331,7 @@ fn write<const VECTORS: usize>(values: [F32x4; VECTORS], output: Output, out: &m
 #[cfg(test)]
 mod tests {
     use super::{Int8Matrix, Int8Rows, Output, variant};
+    use crate::kernels::activation::Activation;
     use crate::kernels::testing::Noise;
 
     /// Rows, columns and output channels around every boundary of the tiles, and the shapes of Moonshine Tiny.
@@ -427,6 +432,22 @@ mod tests {
         }
         // Rounding to 1/127 of a range of 2 leaves an error of 2/127/√12 a value against a root mean square of 1/√3.
         assert!((error / power).sqrt() < 0.012, "relative error {}", (error / power).sqrt());
+    }
+
+    #[test]
+    fn a_product_and_its_activation_give_the_bits_that_they_give_one_after_the_other() {
+        let mut noise = Noise::new(9);
+        for (rows, columns, channels) in SHAPES {
+            let matrix = weights(&mut noise, channels, columns);
+            let activations = Int8Rows::quantize(&noise.take(rows * columns), rows, columns, columns);
+            let bias = noise.take(channels);
+            let [mut together, mut apart] = [(); 2].map(|()| vec![f32::NAN; rows * channels]);
+            matrix.multiply(&activations, Some(&bias), Output::Gelu, &mut together);
+            matrix.multiply(&activations, Some(&bias), Output::Replace, &mut apart);
+            Activation::Gelu.apply(&mut apart);
+            let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&together), bits(&apart), "{rows} × {columns} × {channels}");
+        }
     }
 
     #[test]
