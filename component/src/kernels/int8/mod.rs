@@ -12,21 +12,16 @@
 
 pub mod attention;
 mod excess;
+mod job;
 mod rows;
 pub(in crate::kernels) mod tile;
 pub mod variant;
 
 pub use rows::Int8Rows;
 
-use std::ops::Range;
-
-use super::activation::gelu;
-use super::lanes::{F32x4, I32x4};
 use excess::Excess;
-use tile::{
-    CHUNK, FOUR_GROUPS, GROUP, LANES, LONG, ROW_PANELS, SHORT_SUMS, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, offset,
-    tile,
-};
+use job::Job;
+use tile::{CHUNK, FOUR_GROUPS, GROUP, LANES, LONG, ROW_PANELS, SHORT_SUMS, TILE_ROWS, TILE_ROWS_LONG, offset};
 
 /// Output channels that are packed together.
 const PANEL: usize = 16;
@@ -42,7 +37,7 @@ pub struct Int8Matrix {
     columns: usize,
     /// Columns after padding to [`CHUNK`]; the padding is zero.
     stride: usize,
-    /// Bytes of `i8`, a panel of `stride · PANEL` after the other; see [`tile`](self::tile).
+    /// Bytes of `i8`, a panel of `stride · PANEL` after the other; see [`tile`].
     weights: Vec<u8>,
     /// One per row, rows of padding zero.
     scales: Vec<f32>,
@@ -201,130 +196,6 @@ impl Int8Matrix {
 
     fn panel_bytes(&self, panel: usize) -> &[u8] {
         &self.weights[panel * PANEL * self.stride..][..PANEL * self.stride]
-    }
-}
-
-/// The product of one panel.
-struct Job<'a> {
-    matrix: &'a Int8Matrix,
-    panel: usize,
-    activations: &'a Int8Rows,
-    bias: Option<&'a [f32]>,
-    output: Output,
-}
-
-impl Job<'_> {
-    /// Tiles of `ROWS` rows that add up `TOGETHER`, and the rows that are left, each `ALONE`.
-    fn run<const ROWS: usize, const TOGETHER: usize, const ALONE: usize>(&self, rows: Range<usize>, out: &mut [f32]) {
-        let tiled = rows.start + (rows.end - rows.start) / ROWS * ROWS;
-        for vector in (0..PANEL_VECTORS).step_by(TILE_VECTORS) {
-            self.tiles::<ROWS, TILE_VECTORS, TOGETHER>(rows.start..tiled, vector, out);
-        }
-        self.tiles::<1, PANEL_VECTORS, ALONE>(tiled..rows.end, 0, out);
-    }
-
-    /// Rows (a multiple of `ROWS`), and some vectors of channels from `vector` on.
-    #[inline(never)]
-    fn tiles<const ROWS: usize, const VECTORS: usize, const TOGETHER: usize>(
-        &self,
-        rows: Range<usize>,
-        vector: usize,
-        out: &mut [f32],
-    ) {
-        // A token alone has no whole tile, and whole tiles may leave no row.
-        if rows.is_empty() {
-            return;
-        }
-        let Self { matrix, activations, .. } = self;
-        let panel = &matrix.panel_bytes(self.panel)[vector * LANES * GROUP..];
-        let channel = self.panel * PANEL + vector * LANES;
-        let columns = Columns::<VECTORS>::of(matrix, self.bias, channel);
-        let excess = matrix.excess(self.panel);
-        for row in rows.step_by(ROWS) {
-            let rows: [&[u8]; ROWS] = std::array::from_fn(|r| activations.row(row + r));
-            let mut sums = tile::<ROWS, 1, VECTORS, PANEL_VECTORS, TOGETHER>(rows, [panel], matrix.stride);
-            if !excess.is_empty() {
-                excess::put_back(excess, rows, vector, sums.each_mut().map(|[sums]| sums));
-            }
-            // By reference: what is taken by value is copied by the host.
-            for (r, [sums]) in sums.iter().enumerate() {
-                let values = columns.finish(sums, activations.zeros[row + r], activations.scales[row + r]);
-                let out =
-                    out[(row + r) * matrix.rows..(row + r + 1) * matrix.rows].get_mut(channel..).unwrap_or_default();
-                write(values, self.output, out);
-            }
-        }
-    }
-
-    /// The only row times `PANELS` panels, this one the first, that are `apart` from each other.
-    #[inline(never)]
-    fn row<const PANELS: usize, const TOGETHER: usize>(&self, apart: usize, out: &mut [f32]) {
-        let Self { matrix, activations, .. } = self;
-        let row = activations.row(0);
-        let panel = |i: usize| self.panel + i * apart;
-        let panels: [&[u8]; PANELS] = std::array::from_fn(|i| matrix.panel_bytes(panel(i)));
-        let mut sums = tile::<1, PANELS, PANEL_VECTORS, PANEL_VECTORS, TOGETHER>([row], panels, matrix.stride);
-        for (i, sums) in sums[0].iter_mut().enumerate() {
-            let excess = matrix.excess(panel(i));
-            if !excess.is_empty() {
-                excess::put_back(excess, [row], 0, [sums]);
-            }
-            let columns = Columns::<PANEL_VECTORS>::of(matrix, self.bias, panel(i) * PANEL);
-            let values = columns.finish(sums, activations.zeros[0], activations.scales[0]);
-            write(values, self.output, out.get_mut(panel(i) * PANEL..).unwrap_or_default());
-        }
-    }
-}
-
-/// What the sums of some vectors of channels become outputs with.
-struct Columns<const VECTORS: usize> {
-    sums: [I32x4; VECTORS],
-    scales: [F32x4; VECTORS],
-    biases: [F32x4; VECTORS],
-}
-
-impl<const VECTORS: usize> Columns<VECTORS> {
-    #[inline(always)]
-    fn of(matrix: &Int8Matrix, bias: Option<&[f32]>, channel: usize) -> Self {
-        let vectors = |v: usize| channel + v * LANES..channel + (v + 1) * LANES;
-        Self {
-            sums: std::array::from_fn(|v| I32x4::load(matrix.sums[vectors(v)].first_chunk().expect("four"))),
-            scales: std::array::from_fn(|v| F32x4::load(matrix.scales[vectors(v)].first_chunk().expect("four"))),
-            // Where there is none, nothing is copied to find that out.
-            biases: bias.map_or([F32x4::splat(0.0); VECTORS], |bias| {
-                std::array::from_fn(|v| F32x4::load_some(bias.get(vectors(v).start..).unwrap_or_default()))
-            }),
-        }
-    }
-
-    /// The outputs of a row of activations with this zero point and scale.
-    #[inline(always)]
-    fn finish(&self, sums: &[I32x4; VECTORS], zero: i32, scale: f32) -> [F32x4; VECTORS] {
-        let (zero, scale) = (I32x4::splat(zero), F32x4::splat(scale));
-        std::array::from_fn(|v| {
-            let centred = sums[v].sub(zero.mul(self.sums[v])).to_f32();
-            centred.mul(scale.mul(self.scales[v])).add(self.biases[v])
-        })
-    }
-}
-
-/// Writes as many values as there is room for: the last channels may be padding.
-#[inline(always)]
-fn write<const VECTORS: usize>(values: [F32x4; VECTORS], output: Output, out: &mut [f32]) {
-    let values = if output == Output::Gelu { values.map(gelu) } else { values };
-    let (whole, rest) = out.as_chunks_mut::<LANES>();
-    if let Some(whole) = whole.first_chunk_mut::<VECTORS>() {
-        for (out, value) in whole.iter_mut().zip(values) {
-            match output {
-                Output::Replace | Output::Gelu => value.store(out),
-                Output::Add => F32x4::load(out).add(value).store(out),
-            }
-        }
-        return;
-    }
-    let there = whole.as_flattened_mut().iter_mut().chain(rest);
-    for (out, value) in there.zip(values.iter().flat_map(|value| value.to_array())) {
-        *out = if output == Output::Add { *out + value } else { value };
     }
 }
 
