@@ -62,15 +62,14 @@ pub(in crate::kernels) fn tile<
     // Unrolled by hand, so that offsets are constants from the start: of a loop, LLVM makes additions of which it no longer
     // knows that they do not wrap around, and each load takes an instruction more.
     macro_rules! vectors {
-        ($row:ident, $panel:ident, $($vector:literal)*) => {
+        ($row:ident, $panel:ident, $at:ident, $($vector:literal)*) => {
             $(
                 if $vector < VECTORS {
-                    let at = panels[$panel];
                     let channels = [
-                        load(at, $vector * LANES * GROUP),
-                        load(at, (WIDTH + $vector) * LANES * GROUP),
-                        load(at, (2 * WIDTH + $vector) * LANES * GROUP),
-                        load(at, (3 * WIDTH + $vector) * LANES * GROUP),
+                        load($at, $vector * LANES * GROUP),
+                        load($at, (WIDTH + $vector) * LANES * GROUP),
+                        load($at, (2 * WIDTH + $vector) * LANES * GROUP),
+                        load($at, (3 * WIDTH + $vector) * LANES * GROUP),
                     ];
                     for r in 0..ROWS {
                         // SAFETY: `sums` has `ROWS · PANELS · VECTORS` vectors, and is written to through this pointer alone.
@@ -89,8 +88,8 @@ pub(in crate::kernels) fn tile<
     let mut column = 0;
     while column + CHUNK <= columns {
         let row: [[v128; CHUNK / QUAD]; ROWS] = std::array::from_fn(|row| spread_all(load(rows[row], column)));
-        for panel in 0..PANELS {
-            vectors!(row, panel, 0 1 2 3);
+        for (panel, at) in panels.into_iter().enumerate() {
+            vectors!(row, panel, at, 0 1 2 3);
         }
         column += CHUNK;
         // Where the panel is wider than what is taken of it, this may be past its end, and nothing is read there.
@@ -100,9 +99,9 @@ pub(in crate::kernels) fn tile<
         let row: [[v128; CHUNK / QUAD]; ROWS] = std::array::from_fn(|row| spread_all(load(rows[row], column)));
         let quads: [[v128; ROWS]; CHUNK / QUAD] = std::array::from_fn(|quad| row.map(|quads| quads[quad]));
         for (quad, rows) in quads.into_iter().enumerate().take((columns - column) / QUAD) {
-            for panel in 0..PANELS {
+            for (panel, at) in panels.into_iter().enumerate() {
                 for vector in 0..VECTORS {
-                    let channels = load(panels[panel], (quad * WIDTH + vector) * LANES * GROUP);
+                    let channels = load(at, (quad * WIDTH + vector) * LANES * GROUP);
                     for (r, row) in rows.into_iter().enumerate() {
                         // SAFETY: as above.
                         unsafe {
