@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::component::{self, Flavour};
+use crate::component;
+use crate::flavour::Flavour;
 use crate::npm::Npm;
 use crate::{bench, check, models, root, shim, target_dir};
 

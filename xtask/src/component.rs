@@ -6,64 +6,11 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use wit_component::ComponentEncoder;
 
-use crate::{cargo, check, pin, root, seal, target_dir};
-
-/// The target the core module is built for.
-pub(crate) const TARGET: &str = "wasm32-wasip1";
-
-/// jco's signed pointers end at 2 GiB, so the engine never has more.
-const MEMORY_MAX_BYTES: u32 = 2 * 1024 * 1024 * 1024 - 64 * 1024;
+use crate::flavour::{Flavour, TARGET};
+use crate::{check, pin, root, seal, target_dir};
 
 /// Answers for `wasi_snapshot_preview1`, in text form.
 const ADAPTER: &str = include_str!("adapter.wat");
-
-/// The instruction set a component is compiled for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Flavour {
-    /// Runs everywhere.
-    Simd128,
-    /// Faster, where the host has relaxed SIMD.
-    Relaxed,
-    /// Without SIMD. Not shipped: the benchmark shows with it what SIMD is worth.
-    Scalar,
-}
-
-impl Flavour {
-    /// All that are shipped.
-    pub(crate) const ALL: [Self; 2] = [Self::Simd128, Self::Relaxed];
-
-    /// The name in the component's file name.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Simd128 => "simd128",
-            Self::Relaxed => "relaxed",
-            Self::Scalar => "scalar",
-        }
-    }
-
-    /// Compiler flags for it.
-    pub(crate) fn rustflags(self) -> String {
-        let features = match self {
-            Self::Simd128 => "+simd128",
-            Self::Relaxed => "+simd128,+relaxed-simd",
-            Self::Scalar => "-simd128",
-        };
-        format!("-C target-feature={features} -C link-arg=--max-memory={MEMORY_MAX_BYTES}")
-    }
-
-    /// A cargo command that builds the component for it.
-    pub(crate) fn cargo(self, arguments: &[&str]) -> Command {
-        self.cargo_of("auricle-component", arguments)
-    }
-
-    fn cargo_of(self, package: &str, arguments: &[&str]) -> Command {
-        let mut command = cargo(arguments);
-        command
-            .args(["--profile", "guest", "--target", TARGET, "--package", package])
-            .env("CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS", self.rustflags());
-        command
-    }
-}
 
 /// Installs a WebAssembly target where rustup has not got it.
 pub(crate) fn install_target(target: &str) -> Result<()> {
@@ -113,7 +60,7 @@ pub(crate) fn build_kernels() -> Result<()> {
 
 /// Builds the core module of a package.
 fn module(flavour: Flavour, package: &str) -> Result<Vec<u8>> {
-    check(&mut flavour.cargo_of(package, &["build", "--quiet"]))?;
+    check(&mut flavour.cargo(package, &["build", "--quiet"])?)?;
     let module = target_dir().join(TARGET).join("guest").join(format!("{}.wasm", package.replace('-', "_")));
     let mut module = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
     pin::pin(&mut module)?;

@@ -5,6 +5,7 @@ mod bench;
 mod browser;
 mod chromium;
 mod component;
+mod flavour;
 mod microphone;
 mod models;
 mod npm;
@@ -62,6 +63,9 @@ enum Task {
 }
 
 fn main() -> Result<ExitCode> {
+    if let Some(ended) = flavour::wrapped() {
+        return ended;
+    }
     match Arguments::parse().task {
         Task::Build => component::build_all()?,
         Task::Run { arguments } => return run::run(&arguments),

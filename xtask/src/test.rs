@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use crate::component::{self, Flavour};
+use crate::component;
+use crate::flavour::Flavour;
 use crate::{apt, bench, browser, cargo, check, chromium, microphone, models, npm, shim, web};
 
 /// Model files the tests need, as `auricle models pull` names them.
@@ -27,7 +28,7 @@ pub(crate) fn test() -> Result<()> {
     step("lints");
     let lints = ["clippy", "--quiet", "--release", "--workspace", "--all-targets"];
     check(cargo(&lints).args(microphone::flags()).args(["--", "-D", "warnings"]))?;
-    check(Flavour::Relaxed.cargo(&["clippy", "--quiet"]).args(["--", "-D", "warnings"]))?;
+    check(Flavour::Relaxed.clippy("auricle-component").args(["--", "-D", "warnings"]))?;
     check(shim::cargo_of(&["clippy", "--quiet"])?.args(["--", "-D", "warnings"]))?;
 
     step("models");
@@ -90,7 +91,7 @@ fn javascript_engines() -> Result<bool> {
 /// Builds the component's unit tests as WebAssembly and gives the module's path.
 fn guest_tests(flavour: Flavour) -> Result<PathBuf> {
     let output = flavour
-        .cargo(&["test", "--lib", "--no-run", "--message-format", "json"])
+        .cargo("auricle-component", &["test", "--lib", "--no-run", "--message-format", "json"])?
         .stderr(std::process::Stdio::inherit())
         .output()
         .context("starting cargo")?;

@@ -27,8 +27,8 @@ use tile::{CHUNK, FOUR_GROUPS, GROUP, LANES, LONG, ROW_PANELS, SHORT_SUMS, TILE_
 const PANEL: usize = 16;
 /// Vectors of sums in a panel.
 const PANEL_VECTORS: usize = PANEL / LANES;
-/// Activations that stay in the first-level cache while the weights stream past them, in bytes.
-const ROW_BLOCK_BYTES: usize = 16 * 1024;
+/// Activations that stay in the second-level cache while the weights stream past them, in bytes: the first holds the panel.
+const ROW_BLOCK_BYTES: usize = 64 * 1024;
 
 /// A matrix of weights `[rows = out, columns = in]`, packed for the kernels.
 #[derive(Debug, Clone)]
