@@ -1,7 +1,7 @@
 //! The next token: the likeliest one, with its log-probability and the entropy it was chosen at.
 
 use crate::family::Token;
-use crate::kernels::activation::exp;
+use crate::kernels::activation::Exp;
 use crate::kernels::lanes::F32x4;
 
 /// Logits that are looked at together: the largest of each block is kept in mind, and sums run in f32 within a block and
@@ -53,18 +53,24 @@ fn highest(logits: &[f32]) -> f32 {
 /// Σ exp(d) and Σ d · exp(d) with d = logit − `best`.
 #[inline(never)]
 fn exponentials(logits: &[f32], best: f32) -> (f32, f32) {
+    let exp = Exp::read();
+    let best = F32x4::splat(best);
     let terms = |logits: F32x4| {
-        let difference = logits.sub(F32x4::splat(best));
-        let exponential = exp(difference);
+        let difference = logits.sub(best);
+        let exponential = exp.of(difference);
         (exponential, difference.mul(exponential))
     };
     let (mut sums, mut weighted) = (F32x4::splat(0.0), F32x4::splat(0.0));
     let (chunks, rest) = logits.as_chunks::<4>();
-    for chunk in chunks {
+    let mut add = |chunk: &[f32; 4]| {
         let (sum, product) = terms(F32x4::load(chunk));
         sums = sums.add(sum);
         weighted = weighted.add(product);
-    }
+    };
+    // Four at a time, since each round of a loop costs a look at the deadline.
+    let (rounds, left) = chunks.as_chunks::<4>();
+    rounds.iter().for_each(|round| round.iter().for_each(&mut add));
+    left.iter().for_each(add);
     let (mut sum, mut product) = (sums.to_array().iter().sum::<f32>(), weighted.to_array().iter().sum::<f32>());
     for &logit in rest {
         let (one, weighted) = terms(F32x4::splat(logit));

@@ -2,6 +2,7 @@
 //!
 //! They are compiled into the engine, so every host computes the same bits.
 
+use super::constants;
 use super::lanes::{F32x4, ROUNDING};
 
 /// Below this, e^x counts as 0: not far above it, e^x is less than the smallest normal float.
@@ -9,99 +10,174 @@ const EXP_MIN: f32 = -87.0;
 /// Above this, e^x is more than the largest float.
 const EXP_MAX: f32 = 88.722_83;
 
-#[inline(always)]
-fn all(value: f32) -> F32x4 {
-    F32x4::splat(value)
-}
-
-/// e^x, within 2 units in the last place; 0 below −87, and the largest power of the range above 88.7.
+/// e^x, within 2 units in the last place; 0 below −87, and the largest power of the range above 88.7: the numbers it computes
+/// with.
 ///
 /// x = k · ln 2 + r with |r| ≤ ln 2 / 2, and e^r by Cephes' polynomial (`expf.c`).
-#[inline(always)]
-#[must_use]
-pub(crate) fn exp(x: F32x4) -> F32x4 {
-    // ln 2 in two parts, the first exact in few bits, so that k · LN2_HIGH has no rounding.
-    const LN2_HIGH: f32 = 355.0 / 512.0;
-    const LN2_LOW: f32 = -2.121_944_4e-4;
-    let clamped = x.max(all(EXP_MIN)).min(all(EXP_MAX));
-    // The integer nearest to x / ln 2 is in the low bits of `shifted`.
-    let shifted = clamped.mul(all(std::f32::consts::LOG2_E)).add(all(ROUNDING));
-    let k = shifted.sub(all(ROUNDING));
-    let r = clamped.sub(k.mul(all(LN2_HIGH))).sub(k.mul(all(LN2_LOW)));
-    let p = all(1.987_569_1e-4);
-    let p = all(1.398_199_9e-3).add_product(p, r);
-    let p = all(8.333_452e-3).add_product(p, r);
-    let p = all(4.166_579_6e-2).add_product(p, r);
-    let p = all(1.666_666_5e-1).add_product(p, r);
-    let p = all(5.000_000_3e-1).add_product(p, r);
-    let p = r.add_product(p, r.mul(r)).add(all(1.0));
-    // Adds k to the exponent. Within the range above it stays an exponent of a normal float.
-    let power = p.to_bits().add(shifted.to_bits().shift_left::<23>()).as_f32_bits();
-    power.zero_where_less(x, all(EXP_MIN))
+pub(crate) struct Exp([F32x4; 13]);
+
+impl Exp {
+    /// Reads the numbers, which a loop does once.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn read() -> Self {
+        Self(constants::read(&[
+            EXP_MIN,
+            EXP_MAX,
+            std::f32::consts::LOG2_E,
+            ROUNDING,
+            // ln 2 in two parts, the first exact in few bits, so that its product with k has no rounding.
+            355.0 / 512.0,
+            -2.121_944_4e-4,
+            // Of the polynomial, from the highest degree down.
+            1.987_569_1e-4,
+            1.398_199_9e-3,
+            8.333_452e-3,
+            4.166_579_6e-2,
+            1.666_666_5e-1,
+            5.000_000_3e-1,
+            1.0,
+        ]))
+    }
+
+    /// e^x of four values.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn of(&self, x: F32x4) -> F32x4 {
+        let [min, max, log2_e, rounding, ln2_high, ln2_low, p5, p4, p3, p2, p1, p0, one] = self.0;
+        let clamped = x.max(min).min(max);
+        // The integer nearest to x / ln 2 is in the low bits of `shifted`.
+        let shifted = clamped.mul(log2_e).add(rounding);
+        let k = shifted.sub(rounding);
+        let r = clamped.sub(k.mul(ln2_high)).sub(k.mul(ln2_low));
+        let p = [p4, p3, p2, p1, p0].into_iter().fold(p5, |p, next| next.add_product(p, r));
+        let p = r.add_product(p, r.mul(r)).add(one);
+        // Adds k to the exponent. Within the range above it stays an exponent of a normal float.
+        let power = p.to_bits().add(shifted.to_bits().shift_left::<23>()).as_f32_bits();
+        power.zero_where_less(x, min)
+    }
+
+    /// 1 / (1 + e^−x), within 2 · 10⁻⁷ of it.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn sigmoid(&self, x: F32x4) -> F32x4 {
+        self.one().div(self.one_and_inverse(x))
+    }
+
+    /// x / (1 + e^−x).
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn silu(&self, x: F32x4) -> F32x4 {
+        x.div(self.one_and_inverse(x))
+    }
+
+    /// 1 + e^−x.
+    #[inline(always)]
+    fn one_and_inverse(&self, x: F32x4) -> F32x4 {
+        self.one().add(self.of(F32x4::splat(0.0).sub(x)))
+    }
+
+    #[inline(always)]
+    fn one(&self) -> F32x4 {
+        self.0[12]
+    }
 }
 
-/// tanh x, within 3 · 10⁻⁷ of it.
-#[inline(always)]
-#[must_use]
-pub(crate) fn tanh(x: F32x4) -> F32x4 {
-    // (e^2x − 1) / (e^2x + 1) loses digits near 0, where the polynomial of Cephes' `tanhf.c` takes over.
-    let square = x.mul(x);
-    let p = all(-5.704_988_6e-3);
-    let p = all(2.063_909_6e-2).add_product(p, square);
-    let p = all(-5.373_971_5e-2).add_product(p, square);
-    let p = all(1.333_144_2e-1).add_product(p, square);
-    let p = all(-3.333_328e-1).add_product(p, square);
-    let small = x.add_product(p.mul(square), x);
-    let magnitude = x.abs();
-    let large = all(1.0).sub(all(2.0).div(exp(magnitude.add(magnitude)).add(all(1.0))));
-    small.where_less(magnitude, all(0.625), large.with_sign_of(x))
+/// tanh x, within 3 · 10⁻⁷ of it: the numbers it computes with.
+pub(crate) struct Tanh {
+    exp: Exp,
+    numbers: [F32x4; 7],
 }
 
-/// x · Φ(x), the error-function form of GELU (Hendrycks and Gimpel, 2016), within 2 · 10⁻⁷ · max(3, |x|) of it.
+impl Tanh {
+    /// Reads the numbers, which a loop does once.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn read() -> Self {
+        let numbers = constants::read(&[
+            // Where the polynomial ends.
+            0.625,
+            2.0,
+            // Of the polynomial, from the highest degree down.
+            -5.704_988_6e-3,
+            2.063_909_6e-2,
+            -5.373_971_5e-2,
+            1.333_144_2e-1,
+            -3.333_328e-1,
+        ]);
+        Self { exp: Exp::read(), numbers }
+    }
+
+    /// tanh of four values.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn of(&self, x: F32x4) -> F32x4 {
+        let [near, two, p4, p3, p2, p1, p0] = self.numbers;
+        // (e^2x − 1) / (e^2x + 1) loses digits near 0, where the polynomial of Cephes' `tanhf.c` takes over.
+        let square = x.mul(x);
+        let p = [p3, p2, p1, p0].into_iter().fold(p4, |p, next| next.add_product(p, square));
+        let small = x.add_product(p.mul(square), x);
+        let magnitude = x.abs();
+        let one = self.exp.one();
+        let large = one.sub(two.div(self.exp.of(magnitude.add(magnitude)).add(one)));
+        small.where_less(magnitude, near, large.with_sign_of(x))
+    }
+}
+
+/// x · Φ(x), the error-function form of GELU (Hendrycks and Gimpel, 2016), within 2 · 10⁻⁷ · max(3, |x|) of it: the numbers
+/// it computes with.
 ///
 /// erf by a rational function of degrees 13 and 8 over −4..=4, as in Eigen (`MathFunctionsImpl.h`, `generic_fast_erf_float`):
 /// it needs no exponential, and its two polynomials do not wait for each other.
-#[inline(always)]
-#[must_use]
-pub(crate) fn gelu(x: F32x4) -> F32x4 {
-    let z = x.mul(all(std::f32::consts::FRAC_1_SQRT_2)).max(all(-4.0)).min(all(4.0));
-    let square = z.mul(z);
-    let p = all(-2.726_142_3e-10);
-    let p = all(2.770_681_4e-8).add_product(p, square);
-    let p = all(-2.101_024e-6).add_product(p, square);
-    let p = all(-5.692_506_6e-5).add_product(p, square);
-    let p = all(-7.349_906_5e-4).add_product(p, square);
-    let p = all(-2.954_6e-3).add_product(p, square);
-    let p = all(-1.609_603_3e-2).add_product(p, square);
-    let q = all(-1.456_607_2e-5);
-    let q = all(-2.133_740_6e-4).add_product(q, square);
-    let q = all(-1.682_827e-3).add_product(q, square);
-    let q = all(-7.373_329_2e-3).add_product(q, square);
-    let q = all(-1.426_473_9e-2).add_product(q, square);
-    let half = all(0.5).mul(x);
-    half.add_product(half, z.mul(p).div(q))
-}
+pub(crate) struct Gelu([F32x4; 16]);
 
-/// 1 / (1 + e^−x), within 2 · 10⁻⁷ of it.
-#[inline(always)]
-#[must_use]
-pub(crate) fn sigmoid(x: F32x4) -> F32x4 {
-    all(1.0).div(all(1.0).add(exp(all(0.0).sub(x))))
-}
+impl Gelu {
+    /// Reads the numbers, which a loop does once.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn read() -> Self {
+        Self(constants::read(&[
+            std::f32::consts::FRAC_1_SQRT_2,
+            -4.0,
+            4.0,
+            0.5,
+            // Of the numerator, from the highest degree down.
+            -2.726_142_3e-10,
+            2.770_681_4e-8,
+            -2.101_024e-6,
+            -5.692_506_6e-5,
+            -7.349_906_5e-4,
+            -2.954_6e-3,
+            -1.609_603_3e-2,
+            // Of the denominator.
+            -1.456_607_2e-5,
+            -2.133_740_6e-4,
+            -1.682_827e-3,
+            -7.373_329_2e-3,
+            -1.426_473_9e-2,
+        ]))
+    }
 
-/// x / (1 + e^−x).
-#[inline(always)]
-#[must_use]
-pub(crate) fn silu(x: F32x4) -> F32x4 {
-    x.div(all(1.0).add(exp(all(0.0).sub(x))))
+    /// The GELU of four values.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn of(&self, x: F32x4) -> F32x4 {
+        let [scale, lowest, highest, half, p6, p5, p4, p3, p2, p1, p0, q4, q3, q2, q1, q0] = self.0;
+        let z = x.mul(scale).max(lowest).min(highest);
+        let square = z.mul(z);
+        let p = [p5, p4, p3, p2, p1, p0].into_iter().fold(p6, |p, next| next.add_product(p, square));
+        let q = [q3, q2, q1, q0].into_iter().fold(q4, |q, next| next.add_product(q, square));
+        let half = half.mul(x);
+        half.add_product(half, z.mul(p).div(q))
+    }
 }
 
 /// A function of every value by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
-    /// [`tanh`].
+    /// [`Tanh`].
     Tanh,
-    /// [`gelu`].
+    /// [`Gelu`].
     Gelu,
 }
 
@@ -109,8 +185,14 @@ impl Activation {
     /// Applies it to every value.
     pub fn apply(self, values: &mut [f32]) {
         match self {
-            Self::Tanh => map(values, tanh),
-            Self::Gelu => map(values, gelu),
+            Self::Tanh => {
+                let tanh = Tanh::read();
+                map(values, |x| tanh.of(x));
+            }
+            Self::Gelu => {
+                let gelu = Gelu::read();
+                map(values, |x| gelu.of(x));
+            }
         }
     }
 }
@@ -118,14 +200,19 @@ impl Activation {
 /// The gate of a gated layer: `out = value · silu(gate)`, for as many values as gates.
 #[inline(never)]
 pub fn gate(values: &[f32], gates: &[f32], out: &mut [f32]) {
-    let (value_chunks, values_rest) = values.as_chunks::<4>();
-    let (gate_chunks, gates_rest) = gates.as_chunks::<4>();
-    let (out_chunks, out_rest) = out.as_chunks_mut::<4>();
+    // Sixteen at a time, as `map` does.
+    let (value_chunks, values_rest) = values.as_chunks::<16>();
+    let (gate_chunks, gates_rest) = gates.as_chunks::<16>();
+    let (out_chunks, out_rest) = out.as_chunks_mut::<16>();
+    let exp = Exp::read();
     for ((values, gates), out) in value_chunks.iter().zip(gate_chunks).zip(out_chunks) {
-        F32x4::load(values).mul(silu(F32x4::load(gates))).store(out);
+        let (values, gates) = (values.as_chunks::<4>().0, gates.as_chunks::<4>().0);
+        for ((values, gates), out) in values.iter().zip(gates).zip(out.as_chunks_mut::<4>().0) {
+            F32x4::load(values).mul(exp.silu(F32x4::load(gates))).store(out);
+        }
     }
     for ((value, &gate), out) in values_rest.iter().zip(gates_rest).zip(out_rest) {
-        *out = value * silu(all(gate)).to_array()[0];
+        *out = value * exp.silu(F32x4::splat(gate)).to_array()[0];
     }
 }
 
@@ -140,13 +227,25 @@ fn map(values: &mut [f32], function: impl Fn(F32x4) -> F32x4) {
         }
     }
     for value in rest {
-        *value = function(all(*value)).to_array()[0];
+        *value = function(F32x4::splat(*value)).to_array()[0];
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Activation, F32x4, exp, gelu, sigmoid, silu, tanh};
+    use super::{Activation, Exp, F32x4, Gelu, Tanh};
+
+    fn exp(x: F32x4) -> F32x4 {
+        Exp::read().of(x)
+    }
+
+    fn tanh(x: F32x4) -> F32x4 {
+        Tanh::read().of(x)
+    }
+
+    fn gelu(x: F32x4) -> F32x4 {
+        Gelu::read().of(x)
+    }
 
     fn one(function: impl Fn(F32x4) -> F32x4, x: f32) -> f32 {
         function(F32x4::splat(x)).to_array()[0]
@@ -200,8 +299,8 @@ mod tests {
                 "gelu({x}): {} and {want}",
                 one(gelu, x)
             );
-            near(one(silu, x), wide / (1.0 + (-wide).exp()), 5e-7);
-            near(one(sigmoid, x), 1.0 / (1.0 + (-wide).exp()), 2e-7);
+            near(one(|x| Exp::read().silu(x), x), wide / (1.0 + (-wide).exp()), 5e-7);
+            near(one(|x| Exp::read().sigmoid(x), x), 1.0 / (1.0 + (-wide).exp()), 2e-7);
         }
     }
 

@@ -3,7 +3,7 @@
 //! Keys and values lie in the order in which the loops read them, a head after the other. Keys lie transposed in tiles of
 //! neighbouring frames, whose scores are computed side by side. What pads the last tile is zero and weighs nothing.
 
-use super::activation::exp;
+use super::activation::Exp;
 use super::lanes::F32x4;
 
 /// Frames that are handled at once, in each iteration of the inner loops.
@@ -276,15 +276,16 @@ fn exponentials(scores: &mut [f32], scale: f32) -> f32 {
     }
     let highest = highest.to_array().iter().chain(&*rest).fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a });
     let (highest, scale) = (F32x4::splat(highest), F32x4::splat(scale));
+    let exp = Exp::read();
     let mut sums = F32x4::splat(0.0);
     for chunk in chunks {
-        let exponential = exp(F32x4::load(chunk).sub(highest).mul(scale));
+        let exponential = exp.of(F32x4::load(chunk).sub(highest).mul(scale));
         sums = sums.add(exponential);
         exponential.store(chunk);
     }
     let mut sum: f32 = sums.to_array().iter().sum();
     for score in rest {
-        *score = exp(F32x4::splat(*score).sub(highest).mul(scale)).to_array()[0];
+        *score = exp.of(F32x4::splat(*score).sub(highest).mul(scale)).to_array()[0];
         sum += *score;
     }
     sum

@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod attention;
+mod constants;
 pub mod filter;
 pub(crate) mod float;
 pub mod int8;

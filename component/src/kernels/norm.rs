@@ -13,16 +13,21 @@ const LANES: usize = 8;
 pub fn layer_norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
     let width = weight.len();
     assert!(x.len() == out.len() && x.len().is_multiple_of(width), "whole rows, in and out");
-    let (weights, weights_rest) = weight.as_chunks::<4>();
+    // Sixteen at a time, since each round of a loop costs a look at the deadline.
+    let (weights, weights_rest) = weight.as_chunks::<16>();
     for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
         let mean = sum(x, |x| x) / width as f32;
         let means = F32x4::splat(mean);
         let variance = sum(x, |x| x.sub(means).mul(x.sub(means))) / width as f32;
         let scale = 1.0 / (variance + epsilon).sqrt();
-        let (values, values_rest) = x.as_chunks::<4>();
-        let (out, out_rest) = out.as_chunks_mut::<4>();
-        for ((out, x), weight) in out.iter_mut().zip(values).zip(weights) {
-            F32x4::load(x).sub(means).mul(F32x4::splat(scale)).mul(F32x4::load(weight)).store(out);
+        let scales = F32x4::splat(scale);
+        let (values, values_rest) = x.as_chunks::<16>();
+        let (out, out_rest) = out.as_chunks_mut::<16>();
+        for ((out, x), weights) in out.iter_mut().zip(values).zip(weights) {
+            let (x, weights) = (x.as_chunks::<4>().0, weights.as_chunks::<4>().0);
+            for ((out, x), weights) in out.as_chunks_mut::<4>().0.iter_mut().zip(x).zip(weights) {
+                F32x4::load(x).sub(means).mul(scales).mul(F32x4::load(weights)).store(out);
+            }
         }
         for ((out, &x), &weight) in out_rest.iter_mut().zip(values_rest).zip(weights_rest) {
             *out = (x - mean) * scale * weight;

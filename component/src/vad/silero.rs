@@ -17,7 +17,7 @@ use std::rc::Rc;
 use super::HOP_SAMPLES;
 use crate::error::Error;
 use crate::gguf::Metadata;
-use crate::kernels::activation::{sigmoid, tanh};
+use crate::kernels::activation::{Exp, Tanh};
 use crate::kernels::float::FloatMatrix;
 use crate::kernels::lanes::F32x4;
 use crate::weights::{TensorKind, TensorSpec, Weights};
@@ -263,21 +263,22 @@ impl SileroDetector {
             sum = sum.add_product(relu(F32x4::load(hidden)), F32x4::load(weights));
         }
         let [a, b, c, d] = sum.to_array();
-        sigmoid(F32x4::splat((a + b) + (c + d) + weights.output_bias)).to_array()[0]
+        Exp::read().sigmoid(F32x4::splat((a + b) + (c + d) + weights.output_bias)).to_array()[0]
     }
 }
 
 /// `c = σ(f) · c + σ(i) · tanh(g)`, `h = σ(o) · tanh(c)`, for gates in the order i, f, g, o (PyTorch's `LSTMCell`).
 #[inline(never)]
 fn update_cell(gates: &[f32; 4 * HIDDEN], cell: &mut [f32; HIDDEN], hidden: &mut [f32]) {
+    let (exp, tanh) = (Exp::read(), Tanh::read());
     let gates = gates.as_chunks::<4>().0;
     let state = cell.as_chunks_mut::<4>().0.iter_mut().zip(hidden.as_chunks_mut::<4>().0);
     for (vector, (cell, hidden)) in state.enumerate() {
         let gate = |gate: usize| F32x4::load(&gates[gate * HIDDEN_VECTORS + vector]);
-        let kept = sigmoid(gate(1)).mul(F32x4::load(cell));
-        let new = kept.add_product(sigmoid(gate(0)), tanh(gate(2)));
+        let kept = exp.sigmoid(gate(1)).mul(F32x4::load(cell));
+        let new = kept.add_product(exp.sigmoid(gate(0)), tanh.of(gate(2)));
         new.store(cell);
-        sigmoid(gate(3)).mul(tanh(new)).store(hidden);
+        exp.sigmoid(gate(3)).mul(tanh.of(new)).store(hidden);
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::tile::{GROUP, LANES, TILE_VECTORS, tile};
 use super::{Int8Matrix, Int8Rows, Output, PANEL, PANEL_VECTORS, excess};
-use crate::kernels::activation::gelu;
+use crate::kernels::activation::Gelu;
 use crate::kernels::lanes::{F32x4, I32x4};
 
 /// The product of one panel.
@@ -118,7 +118,13 @@ impl<const VECTORS: usize> Columns<VECTORS> {
 /// Writes as many values as there is room for: the last channels may be padding.
 #[inline(always)]
 fn write<const VECTORS: usize>(values: [F32x4; VECTORS], output: Output, out: &mut [f32]) {
-    let values = if output == Output::Gelu { values.map(gelu) } else { values };
+    let values = if output == Output::Gelu {
+        // Read here, not before the loop of tiles, which would have to keep them for outputs without.
+        let gelu = Gelu::read();
+        values.map(|value| gelu.of(value))
+    } else {
+        values
+    };
     let (whole, rest) = out.as_chunks_mut::<LANES>();
     if let Some(whole) = whole.first_chunk_mut::<VECTORS>() {
         for (out, value) in whole.iter_mut().zip(values) {

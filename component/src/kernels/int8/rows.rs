@@ -1,6 +1,7 @@
 //! Activations, quantized row by row.
 
 use super::tile::CHUNK;
+use crate::kernels::constants;
 use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
 use crate::kernels::norm::layer_norm;
 
@@ -119,12 +120,12 @@ fn quantize_row(from: &[f32], to: &mut [u8]) -> (f32, i32) {
     let (from, rest) = from.as_chunks::<16>();
     let (to, to_rest) = to.as_chunks_mut::<16>();
     let (inverses, zeros) = (F32x4::splat(inverse), F32x4::splat(zero));
+    let [least, most, rounding] = constants::read(&[0.0, ACTIVATION_MAX, ROUNDING]);
     for (to, from) in to.iter_mut().zip(from) {
         let (quarters, _) = from.as_chunks::<4>();
         let quarter = |i: usize| {
             let value = F32x4::load(&quarters[i]).mul(inverses).add(zeros);
-            let value = value.max(F32x4::splat(0.0)).min(F32x4::splat(ACTIVATION_MAX));
-            value.add(F32x4::splat(ROUNDING)).to_bits()
+            value.max(least).min(most).add(rounding).to_bits()
         };
         I32x4::low_bytes([quarter(0), quarter(1), quarter(2), quarter(3)], to);
     }

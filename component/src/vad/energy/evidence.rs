@@ -1,6 +1,6 @@
 //! From measures to a score: what speaks for speech now and in the last 60 ms, 300 ms and second, weighted and summed.
 
-use crate::kernels::activation::exp;
+use crate::kernels::activation::Exp;
 use crate::kernels::lanes::F32x4;
 
 use super::measures::Measures;
@@ -121,6 +121,6 @@ impl Evidence {
             + weight::HIGH_SLOW * self.high_slow.update(SLOW, high)
             + weight::VOICING * between(self.voicing, 0.02, 0.1)
             + weight::VOICING_CLEAR * between(self.voicing, 0.1, 0.6);
-        1.0 / (1.0 + exp(F32x4::splat(-sum)).to_array()[0])
+        1.0 / (1.0 + Exp::read().of(F32x4::splat(-sum)).to_array()[0])
     }
 }

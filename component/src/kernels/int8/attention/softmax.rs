@@ -1,6 +1,7 @@
 //! Scores into quantized probabilities.
 
 use super::PROBABILITY_MAX;
+use crate::kernels::constants;
 use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
 
 /// Exponents of 2 below this, of which 127 times the power is 0.36, give the probability 0.
@@ -20,6 +21,8 @@ pub(super) fn probabilities_of(
     scores[frames..].fill(highest);
     let highest = F32x4::splat(highest);
     let scale = F32x4::splat(exponent_scale);
+    let power = Power::read();
+    let nothing = F32x4::splat(NOTHING);
     let mut sums = I32x4::splat(0);
     let mut vectors = 0;
     for (scores, to) in scores.as_chunks::<16>().0.iter().zip(probabilities.as_chunks_mut::<16>().0) {
@@ -27,11 +30,11 @@ pub(super) fn probabilities_of(
         let quarters: [F32x4; 4] = std::array::from_fn(|i| F32x4::load(&quarters[i]).sub(highest).mul(scale));
         // A third of all chunks in ten seconds of speech, and half of them in thirty, are far below the largest.
         let most = quarters[0].max(quarters[1]).max(quarters[2].max(quarters[3]));
-        if !most.any_at_least(F32x4::splat(NOTHING)) {
+        if !most.any_at_least(nothing) {
             *to = [0; 16];
             continue;
         }
-        let quarters = quarters.map(probability);
+        let quarters = quarters.map(|x| power.of(x));
         vectors += 4;
         sums = sums.add(quarters[0].add(quarters[1])).add(quarters[2].add(quarters[3]));
         I32x4::low_bytes(quarters, to);
@@ -44,34 +47,49 @@ pub(super) fn probabilities_of(
     sums.to_array().into_iter().sum::<i32>() - taken_off
 }
 
-/// `round(127 · 2^x)` for x ≤ 0, in the low bits of [`ROUNDING`].
+/// `round(127 · 2^x)` for x ≤ 0, in the low bits of [`ROUNDING`]: the numbers it is computed with.
 ///
 /// 2^x = 2^k · 2^f with |f| ≤ 1/2, and 2^f by a polynomial that is within 1.1 · 10⁻⁴ of it (minimax of degree 3), far
 /// within half a step of 1/127.
-#[inline(always)]
-fn probability(x: F32x4) -> I32x4 {
-    // Everything below rounds to 0.
-    let x = x.max(F32x4::splat(-24.0));
-    let rounding = F32x4::splat(ROUNDING);
-    let rounded = x.add(rounding);
-    let f = x.sub(rounded.sub(rounding));
-    let p = F32x4::splat(0.055_171_66);
-    let p = F32x4::splat(0.242_611_12).add_product(p, f);
-    let p = F32x4::splat(0.693_260_99).add_product(p, f);
-    let p = F32x4::splat(0.999_928_07).add_product(p, f);
-    // The integer k lies in the low bits of `rounded`; the others are shifted out.
-    let power = p.to_bits().add(rounded.to_bits().shift_left::<23>()).as_f32_bits();
-    power.mul(F32x4::splat(PROBABILITY_MAX)).add(rounding).to_bits()
+struct Power([F32x4; 7]);
+
+impl Power {
+    #[inline(always)]
+    fn read() -> Self {
+        // Below the first, everything rounds to 0.
+        Self(constants::read(&[
+            -24.0,
+            ROUNDING,
+            0.055_171_66,
+            0.242_611_12,
+            0.693_260_99,
+            0.999_928_07,
+            PROBABILITY_MAX,
+        ]))
+    }
+
+    #[inline(always)]
+    fn of(&self, x: F32x4) -> I32x4 {
+        let [lowest, rounding, p3, p2, p1, p0, most] = self.0;
+        let x = x.max(lowest);
+        let rounded = x.add(rounding);
+        let f = x.sub(rounded.sub(rounding));
+        let p = [p2, p1, p0].into_iter().fold(p3, |p, next| next.add_product(p, f));
+        // The integer k lies in the low bits of `rounded`; the others are shifted out.
+        let power = p.to_bits().add(rounded.to_bits().shift_left::<23>()).as_f32_bits();
+        power.mul(most).add(rounding).to_bits()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{NOTHING, probabilities_of};
+    use super::{NOTHING, Power, probabilities_of};
+    use crate::kernels::constants;
     use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
     use crate::kernels::testing::Noise;
 
     fn probability(x: f32) -> i32 {
-        let bits: I32x4 = super::probability(F32x4::splat(x)).sub(F32x4::splat(ROUNDING).to_bits());
+        let bits: I32x4 = Power::read().of(F32x4::splat(x)).sub(F32x4::splat(ROUNDING).to_bits());
         bits.to_array()[0]
     }
 
