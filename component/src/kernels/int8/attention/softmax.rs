@@ -84,7 +84,6 @@ impl Power {
 #[cfg(test)]
 mod tests {
     use super::{NOTHING, Power, probabilities_of};
-    use crate::kernels::constants;
     use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
     use crate::kernels::testing::Noise;
 
