@@ -144,7 +144,9 @@ fn of_a_hundred_settled_words_ninety_nine_are_so_in_the_final() {
         "{partials} partials; {settled} of {words} words were settled before their final; {percent:.2} % unchanged in it"
     );
     assert!(settled >= words / 10, "{settled} of {words} words were settled before their final");
-    assert!(percent >= 99.0, "{percent:.2} % of {settled}");
+    // When partials come depends on the clock, so which words and how many, fewer than a hundred at times: one may change in
+    // a hundred or a part of it.
+    assert!(settled - unchanged <= settled.div_ceil(100), "{percent:.2} % of {settled}");
 }
 
 #[test]
