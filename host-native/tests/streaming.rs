@@ -117,10 +117,14 @@ fn of_a_hundred_settled_words_ninety_nine_are_so_in_the_final() {
     recordings.sort();
     recordings.extend(["beckett.wav", "two_cities.wav"].into_iter().filter_map(sample_path));
     let (mut settled, mut unchanged, mut words, mut partials) = (0, 0, 0, 0);
-    for path in &recordings {
+    // A word is one in a hundred only where there are a hundred. The recordings alone have fewer that settle, how many
+    // depends on the clock; half an interval between partials later, others do.
+    let silence_samples = [0, 3_200];
+    for (path, silence_samples) in recordings.iter().flat_map(|path| silence_samples.map(|silence| (path, silence))) {
         session.reset().expect("a new stream");
         let mut latest: Option<Segment> = None;
-        for event in live(&mut session, &samples(path)) {
+        let stream = [vec![0.0; silence_samples], samples(path)].concat();
+        for event in live(&mut session, &stream) {
             match event {
                 Event::PartialSegment(segment) => {
                     partials += 1;
@@ -144,9 +148,7 @@ fn of_a_hundred_settled_words_ninety_nine_are_so_in_the_final() {
         "{partials} partials; {settled} of {words} words were settled before their final; {percent:.2} % unchanged in it"
     );
     assert!(settled >= words / 10, "{settled} of {words} words were settled before their final");
-    // When partials come depends on the clock, so which words and how many, fewer than a hundred at times: one may change in
-    // a hundred or a part of it.
-    assert!(settled - unchanged <= settled.div_ceil(100), "{percent:.2} % of {settled}");
+    assert!(percent >= 99.0, "{percent:.2} % of {settled}");
 }
 
 #[test]
