@@ -3,7 +3,6 @@
 //! Instructions that only some flavours have go to the workspace's own crates: this program stands between cargo and rustc
 //! for them, which cargo calls a workspace wrapper. What they depend on is then built once and not once for each flavour.
 
-use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
@@ -88,22 +87,19 @@ impl Flavour {
 
 /// Where cargo runs this program as a wrapper: runs the rustc it names, for a guest with the flavour's own features.
 pub(crate) fn wrapped() -> Option<Result<ExitCode>> {
-    let features = std::env::var(FEATURES).ok()?;
-    let mut arguments = std::env::args_os().skip(1);
-    Some(
-        arguments
-            .next()
-            .context("cargo names no rustc")
-            .and_then(|rustc| rustc_with(&features, rustc, arguments.collect())),
-    )
+    std::env::var(FEATURES).ok().map(|features| rustc_with(&features))
 }
 
-fn rustc_with(features: &str, rustc: OsString, mut arguments: Vec<OsString>) -> Result<ExitCode> {
+fn rustc_with(features: &str) -> Result<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    let rustc = arguments.next().context("cargo names no rustc")?;
+    let mut command = Command::new(&rustc);
+    let mut is_for_guest = false;
+    command.args(arguments.inspect(|argument| is_for_guest |= argument == TARGET));
     // Build scripts and procedural macros are for this machine.
-    if arguments.iter().any(|argument| argument == TARGET) {
-        arguments.extend(["-C".into(), format!("target-feature={features}").into()]);
+    if is_for_guest {
+        command.args(["-C", &format!("target-feature={features}")]);
     }
-    let status =
-        Command::new(&rustc).args(arguments).status().with_context(|| format!("starting {}", rustc.display()))?;
+    let status = command.status().with_context(|| format!("starting {}", rustc.display()))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
