@@ -48,10 +48,15 @@ function share(file) {
 /** Where the component is, as this folder's scripts name it from the root of the server. */
 const ENGINE = '/host-browser/dist/engine/';
 
-/**
- * Serves this folder, the component and what is shared. No headers that isolate the page: an ordinary server sends none.
- */
+/** Headers that isolate a page, so that it may have threads. */
+const ISOLATION = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
+
+/** What every answer has: nothing, as with an ordinary server, unless a peer's threads need more. */
+const headers = new Headers();
+
+/** Serves this folder, the component and what is shared. */
 const server = createServer(async (request, response) => {
+  response.setHeaders(headers);
   const path = new URL(request.url ?? '/', 'http://localhost').pathname;
   if (path === '/') {
     response.setHeader('content-type', 'text/html').end(PAGE);
@@ -94,6 +99,9 @@ let browser;
 
 await serve(async () => {
   const { chromium: executablePath, ...options } = commandLine();
+  if (Number(options.threads ?? 1) > 1) {
+    Object.entries(ISOLATION).forEach(([name, value]) => headers.set(name, value));
+  }
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
   browser = await chromium.launch({ executablePath, args: FLAGS });

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 export function commandLine() {
   const text = /** @type {const} */ ({ type: 'string' });
   const auricle = { flavour: text, model: text, stream: text };
-  const options = { engine: text, ...auricle, encoder: text, decoder: text, chromium: text };
+  const options = { engine: text, ...auricle, encoder: text, decoder: text, threads: text, chromium: text };
   const { engine = '', ...others } = parseArgs({ options }).values;
   return { engine, ...others };
 }

@@ -1,10 +1,12 @@
-/** ONNX Runtime's web package on its WebAssembly backend with one thread, in any JavaScript engine. */
+/** ONNX Runtime's web package on its WebAssembly backend, in any JavaScript engine. */
 
 /** @typedef {typeof import('onnxruntime-web')} Ort */
 
 /** The package's files; the one named `threaded` is its only plain build, and also runs with one thread. */
 const PACKAGE = new URL('./node_modules/onnxruntime-web/', import.meta.url);
 const VARIANT = 'ort-wasm-simd-threaded';
+/** What the package exports to Node, whose threads the other does not start, and to browsers. */
+const ENTRY = 'process' in globalThis ? 'ort.node.min.mjs' : 'ort.wasm.min.mjs';
 
 /** Samples a second. */
 const SAMPLE_RATE_HZ = 16000;
@@ -23,10 +25,11 @@ const EMPTY_CACHE = [1, 8, 0, 36];
  *
  * @param {string} encoderPath
  * @param {string} decoderPath
+ * @param {number} threads More than one needs shared memory, which a browser gives to isolated pages only.
  * @param {import('./side.mjs').Read} read
  * @returns {Promise<import('./side.mjs').Side>}
  */
-export async function startOrt(encoderPath, decoderPath, read) {
+export async function startOrt(encoderPath, decoderPath, threads, read) {
   const memories = recordMemories();
   const encoderBytes = await read(encoderPath);
   const decoderBytes = await read(decoderPath);
@@ -34,15 +37,19 @@ export async function startOrt(encoderPath, decoderPath, read) {
 
   const start = performance.now();
   /** @type {Ort} */
-  const ort = await import(new URL('dist/ort.wasm.min.mjs', PACKAGE).href);
-  ort.env.wasm.numThreads = 1;
+  const ort = await import(new URL(`dist/${ENTRY}`, PACKAGE).href);
+  ort.env.wasm.numThreads = threads;
   ort.env.wasm.proxy = false;
   ort.env.wasm.wasmPaths = { mjs: new URL(`dist/${VARIANT}.mjs`, PACKAGE).href };
   ort.env.wasm.wasmBinary = await read(new URL(`dist/${VARIANT}.wasm`, PACKAGE));
-  const options = { executionProviders: ['wasm'], intraOpNumThreads: 1, interOpNumThreads: 1 };
+  const options = { executionProviders: ['wasm'], intraOpNumThreads: threads, interOpNumThreads: 1 };
   // The first session also compiles the runtime.
   const encoder = await ort.InferenceSession.create(encoderBytes, options);
   const engineMs = performance.now() - start;
+  // It falls back to one where it has no shared memory.
+  if (ort.env.wasm.numThreads !== threads) {
+    throw new Error(`onnxruntime-web has ${ort.env.wasm.numThreads} threads here, not ${threads}`);
+  }
   const decoder = await ort.InferenceSession.create(decoderBytes, options);
   const loadMs = performance.now() - start - engineMs;
 
@@ -84,7 +91,7 @@ export async function startOrt(encoderPath, decoderPath, read) {
     ready: {
       engine_ms: engineMs,
       load_ms: loadMs,
-      versions: { 'onnxruntime-web': `${about.version} (${VARIANT}.wasm, ${ort.env.wasm.numThreads} thread)` },
+      versions: { 'onnxruntime-web': `${about.version} (${VARIANT}.wasm)` },
     },
     async transcribe(samples) {
       const shape = [1, samples.length];

@@ -106,7 +106,9 @@ impl Side {
         }
         sides.push(Self::new(Engine::Candle, 1));
         sides.extend([1, 2].map(|threads| Self::new(Engine::OrtNative, threads)));
-        sides.extend([Runtime::Node, Runtime::Chromium].map(|runtime| Self::new(Engine::OrtWeb(runtime), 1)));
+        for runtime in [Runtime::Node, Runtime::Chromium] {
+            sides.extend([1, 2].map(|threads| Self::new(Engine::OrtWeb(runtime), threads)));
+        }
         sides
     }
 
@@ -183,7 +185,7 @@ impl Side {
             }
             Engine::OrtWeb(runtime) => {
                 let mut command = javascript(place, runtime)?;
-                command.args(["--engine", "ort"]);
+                command.args(["--engine", "ort", "--threads"]).arg(self.threads.to_string());
                 with_ort_models(command, place)
             }
         }
@@ -193,7 +195,7 @@ impl Side {
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.name(), self.flavour())?;
-        if self.engine == Engine::OrtNative { write!(f, "/{}", self.threads) } else { Ok(()) }
+        if self.is_peer() { write!(f, "/{}", self.threads) } else { Ok(()) }
     }
 }
 

@@ -72,10 +72,13 @@ fn label(side: Side) -> String {
             format!("Auricle, {}, {build}", runtime_label(runtime))
         }
         Engine::Candle => "Auricle on candle's f32, wasmtime".to_owned(),
-        Engine::OrtNative if side.threads > 1 => format!("ONNX Runtime, native, {} threads", side.threads),
-        Engine::OrtNative => "ONNX Runtime, native".to_owned(),
-        Engine::OrtWeb(runtime) => format!("ONNX Runtime Web, {}", runtime_label(runtime)),
+        Engine::OrtNative => format!("ONNX Runtime, native{}", threads_label(side)),
+        Engine::OrtWeb(runtime) => format!("ONNX Runtime Web, {}{}", runtime_label(runtime), threads_label(side)),
     }
+}
+
+fn threads_label(side: Side) -> String {
+    if side.threads > 1 { format!(", {} threads", side.threads) } else { String::new() }
 }
 
 fn runtime_label(runtime: Runtime) -> &'static str {
