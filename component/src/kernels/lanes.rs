@@ -180,16 +180,6 @@ mod vector {
             Self(v128_or(low, high)).to_array().map(i32::to_le_bytes)
         }
 
-        /// The low byte of each of 16 integers.
-        #[inline(always)]
-        pub(crate) fn low_bytes([a, b, c, d]: [Self; 4], to: &mut [u8; 16]) {
-            // Not by narrowing: with its saturation, it takes several times as many instructions.
-            let ab = i8x16_shuffle::<0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28>(a.0, b.0);
-            let cd = i8x16_shuffle::<0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28>(c.0, d.0);
-            // SAFETY: the array is 16 writable bytes, and the store takes any alignment.
-            unsafe { v128_store(to.as_mut_ptr().cast(), i64x2_shuffle::<0, 2>(ab, cd)) };
-        }
-
         /// The four integers.
         #[inline(always)]
         pub(crate) fn to_array(self) -> [i32; 4] {
@@ -369,14 +359,6 @@ mod vector {
         #[inline(always)]
         pub(crate) fn interleave_low_bytes(vectors: [Self; 4]) -> [[u8; 4]; 4] {
             from_fn(|lane| vectors.map(|vector| vector.0[lane] as u8))
-        }
-
-        /// The low byte of each of 16 integers.
-        #[inline(always)]
-        pub(crate) fn low_bytes(quarters: [Self; 4], to: &mut [u8; 16]) {
-            for (to, quarter) in to.as_chunks_mut::<4>().0.iter_mut().zip(quarters) {
-                *to = quarter.0.map(|x| x as u8);
-            }
         }
 
         /// The four integers.

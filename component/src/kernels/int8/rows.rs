@@ -2,7 +2,8 @@
 
 use super::tile::CHUNK;
 use crate::kernels::constants;
-use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
+use crate::kernels::lanes::{F32x4, ROUNDING};
+use crate::kernels::low_bytes::LowBytes;
 use crate::kernels::norm::layer_norm;
 
 /// The largest quantized activation.
@@ -88,12 +89,12 @@ impl Int8Rows {
 fn range(values: &[f32]) -> (f32, f32) {
     // The order does not matter to the extremes.
     let (mut low, mut high) = ([F32x4::splat(0.0); 2], [F32x4::splat(0.0); 2]);
-    let (chunks, rest) = values.as_chunks::<8>();
+    let (chunks, rest) = values.as_chunks::<{ 2 * CHUNK }>();
     for chunk in chunks {
-        for (half, values) in chunk.as_chunks::<4>().0.iter().enumerate() {
+        for (i, values) in chunk.as_chunks::<4>().0.iter().enumerate() {
             let values = F32x4::load(values);
-            low[half] = low[half].min(values);
-            high[half] = high[half].max(values);
+            low[i % 2] = low[i % 2].min(values);
+            high[i % 2] = high[i % 2].max(values);
         }
     }
     let low = low[0].min(low[1]).to_array();
@@ -117,17 +118,28 @@ fn quantize_row(from: &[f32], to: &mut [u8]) -> (f32, i32) {
     let zero = (-low * inverse).round_ties_even();
     let (to, padding) = to.split_at_mut(from.len());
     padding.fill(0);
-    let (from, rest) = from.as_chunks::<16>();
-    let (to, to_rest) = to.as_chunks_mut::<16>();
     let (inverses, zeros) = (F32x4::splat(inverse), F32x4::splat(zero));
     let [least, most, rounding] = constants::read(&[0.0, ACTIVATION_MAX, ROUNDING]);
-    for (to, from) in to.iter_mut().zip(from) {
+    let low_bytes = LowBytes::read();
+    let quantize = |from: &[f32; CHUNK], to: &mut [u8; CHUNK]| {
         let (quarters, _) = from.as_chunks::<4>();
         let quarter = |i: usize| {
             let value = F32x4::load(&quarters[i]).mul(inverses).add(zeros);
             value.max(least).min(most).add(rounding).to_bits()
         };
-        I32x4::low_bytes([quarter(0), quarter(1), quarter(2), quarter(3)], to);
+        low_bytes.write([quarter(0), quarter(1), quarter(2), quarter(3)], to);
+    };
+    let (from, rest) = from.as_chunks::<CHUNK>();
+    let (to, to_rest) = to.as_chunks_mut::<CHUNK>();
+    // Two chunks a round: the host may check its deadline in each.
+    let (pairs, last) = from.as_chunks::<2>();
+    let (to_pairs, to_last) = to.as_chunks_mut::<2>();
+    for ([first, second], [to_first, to_second]) in pairs.iter().zip(to_pairs) {
+        quantize(first, to_first);
+        quantize(second, to_second);
+    }
+    for (from, to) in last.iter().zip(to_last) {
+        quantize(from, to);
     }
     for (to, &x) in to_rest.iter_mut().zip(rest) {
         *to = quantize_value(x, inverse, zero);

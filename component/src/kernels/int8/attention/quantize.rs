@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{FRAMES, Int8KeyValues, QUERY_ZERO, SIGNED_MAX, VALUE_VECTORS};
 use crate::kernels::int8::tile::{CHUNK, GROUP, LANES, QUAD};
 use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
+use crate::kernels::low_bytes::LowBytes;
 
 impl Int8KeyValues {
     /// Makes room for so many frames, so that filling in as many allocates nothing.
@@ -147,6 +148,7 @@ fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> ([f32; QUA
     let largest = rows.map(largest_magnitude);
     let factors = largest.map(signed_factor);
     let mut sums = [I32x4::splat(0); QUAD];
+    let low_bytes = LowBytes::read();
     let stretches = panel.as_chunks_mut::<{ FRAMES * QUAD }>().0;
     for (quad, stretch) in stretches.iter_mut().enumerate() {
         let lanes: [I32x4; QUAD] = std::array::from_fn(|row| {
@@ -158,7 +160,7 @@ fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> ([f32; QUA
         }
         // Frame by frame four dimensions: one group, or two that are not beside each other.
         let mut bytes = [0; QUAD * QUAD];
-        I32x4::low_bytes(lanes, &mut bytes);
+        low_bytes.write(lanes, &mut bytes);
         for (row, bytes) in bytes.as_chunks::<QUAD>().0.iter().enumerate() {
             for (group, bytes) in bytes.as_chunks::<GROUP>().0.iter().enumerate() {
                 stretch.as_chunks_mut::<GROUP>().0[group * FRAMES + first + row] = *bytes;
@@ -191,15 +193,16 @@ pub(super) fn quantize_signed(values: &[f32], zero: u8, to: &mut [u8]) -> f32 {
     let largest = largest_magnitude(values);
     let (factor, zero) = (signed_factor(largest), I32x4::splat(i32::from(zero)));
     let quantize = |x: F32x4| signed_lanes(x.mul(factor)).add(zero);
+    let low_bytes = LowBytes::read();
     let (whole, rest) = values.as_chunks::<CHUNK>();
     let (to, to_rest) = to.as_chunks_mut::<CHUNK>().0.split_at_mut(whole.len());
     for (values, to) in whole.iter().zip(to) {
         let (quarters, _) = values.as_chunks::<LANES>();
-        I32x4::low_bytes(std::array::from_fn(|quarter| quantize(F32x4::load(&quarters[quarter]))), to);
+        low_bytes.write(std::array::from_fn(|quarter| quantize(F32x4::load(&quarters[quarter]))), to);
     }
     for to in to_rest {
         let there = |quarter: usize| rest.get(quarter * LANES..).unwrap_or_default();
-        I32x4::low_bytes(std::array::from_fn(|quarter| quantize(F32x4::load_some(there(quarter)))), to);
+        low_bytes.write(std::array::from_fn(|quarter| quantize(F32x4::load_some(there(quarter)))), to);
     }
     largest
 }

@@ -3,6 +3,7 @@
 use super::PROBABILITY_MAX;
 use crate::kernels::constants;
 use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
+use crate::kernels::low_bytes::LowBytes;
 
 /// Exponents of 2 below this, of which 127 times the power is 0.36, give the probability 0.
 const NOTHING: f32 = -8.5;
@@ -22,7 +23,8 @@ pub(super) fn probabilities_of(
     let highest = F32x4::splat(highest);
     let scale = F32x4::splat(exponent_scale);
     let power = Power::read();
-    let nothing = F32x4::splat(NOTHING);
+    let [nothing] = constants::read(&[NOTHING]);
+    let low_bytes = LowBytes::read();
     let mut sums = I32x4::splat(0);
     let mut vectors = 0;
     for (scores, to) in scores.as_chunks::<16>().0.iter().zip(probabilities.as_chunks_mut::<16>().0) {
@@ -37,7 +39,7 @@ pub(super) fn probabilities_of(
         let quarters = quarters.map(|x| power.of(x));
         vectors += 4;
         sums = sums.add(quarters[0].add(quarters[1])).add(quarters[2].add(quarters[3]));
-        I32x4::low_bytes(quarters, to);
+        low_bytes.write(quarters, to);
     }
     // What stands above the low bits in every lane is known, and is taken off all at once; sums wrap around.
     sums = sums.sub(F32x4::splat(ROUNDING).to_bits().mul(I32x4::splat(vectors)));
