@@ -1,16 +1,11 @@
 //! What is taken off the few weights that are too large for short sums, and put back after them.
 //!
-//! Four groups of products are added up in 16 bits, two columns of each group in a lane: eight products with `0..=127`. They
-//! fit if the eight weights' positive ones sum to at most 258, and their negative ones to at least −258, since every partial
-//! sum lies between. Trained weights nearly always do. Where they do not, the largest are made smaller, and what was taken off
-//! is multiplied by itself: the result is the same integer.
+//! Trained weights nearly always fit. Where they do not, the largest are made smaller, and what was taken off is multiplied by
+//! itself: the result is the same integer.
 
 use super::PANEL;
-use super::tile::{CHUNK, LANES, QUAD};
+use super::tile::{CHUNK, FOUR_GROUPS_LIMIT as LIMIT, LANES, QUAD};
 use crate::kernels::lanes::I32x4;
-
-/// The most that weights of one sign in a lane may sum to.
-const LIMIT: i32 = 32_767 / 127;
 
 /// A part of a weight.
 #[derive(Debug, Clone, Copy)]

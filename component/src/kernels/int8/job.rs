@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::tile::{GROUP, LANES, TILE_VECTORS, tile};
+use super::tile::{GROUP, LANES, PANELS_SIGNED, TILE_VECTORS, tile};
 use super::{Int8Matrix, Int8Rows, Output, PANEL, PANEL_VECTORS, excess};
 use crate::kernels::activation::Gelu;
 use crate::kernels::lanes::{F32x4, I32x4};
@@ -49,7 +49,8 @@ impl Job<'_> {
         let excess = matrix.excess(self.panel);
         for row in rows.step_by(ROWS) {
             let rows: [&[u8]; ROWS] = std::array::from_fn(|r| activations.row(row + r));
-            let mut sums = tile::<ROWS, 1, VECTORS, PANEL_VECTORS, TOGETHER>(rows, [panel], matrix.stride);
+            let mut sums =
+                tile::<ROWS, 1, VECTORS, PANEL_VECTORS, TOGETHER, PANELS_SIGNED>(rows, [panel], matrix.stride);
             if !excess.is_empty() {
                 excess::put_back(excess, rows, vector, sums.each_mut().map(|[sums]| sums));
             }
@@ -70,7 +71,8 @@ impl Job<'_> {
         let row = activations.row(0);
         let panel = |i: usize| self.panel + i * apart;
         let panels: [&[u8]; PANELS] = std::array::from_fn(|i| matrix.panel_bytes(panel(i)));
-        let mut sums = tile::<1, PANELS, PANEL_VECTORS, PANEL_VECTORS, TOGETHER>([row], panels, matrix.stride);
+        let mut sums =
+            tile::<1, PANELS, PANEL_VECTORS, PANEL_VECTORS, TOGETHER, PANELS_SIGNED>([row], panels, matrix.stride);
         for (i, sums) in sums[0].iter_mut().enumerate() {
             let excess = matrix.excess(panel(i));
             if !excess.is_empty() {

@@ -1,11 +1,11 @@
 //! Attention of many heads in 8 bits, a few queries at a time: the whole score matrix never stands in memory.
 //!
-//! Queries are 1..=127 around 64 and keys −63..=63, each with a scale per frame and head; probabilities are `0..=127`,
+//! Queries are −63..=63 and keys 1..=127 around 64, each with a scale per frame and head; probabilities are `0..=127`,
 //! relative to the largest; values are −63..=63 with a scale per channel. Sums are integers, so that neither the order nor
 //! the tiles matter to the result.
 //!
 //! ```text
-//! score[t] = (Σ q·k[t] − 64 · Σ k[t]) · scale[t] · (query_scale / √head_size)
+//! score[t] = (Σ q·k[t] − 64 · Σ q) · scale[t] · (query_scale / √head_size)
 //! p[t]     = round(127 · e^(score[t] − highest))
 //! out[d]   = Σ p·v[d] / Σ p · value_scale[d]
 //! ```
@@ -16,11 +16,14 @@ mod weigh;
 
 use std::ops::Range;
 
-use super::tile::{CHUNK, GROUP, LANES, LONG, QUAD, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, TWO_GROUPS, tile};
+use super::tile::{
+    CHUNK, FOUR_GROUPS, GROUP, LANES, LONG, QUAD, ROWS_SIGNED, TILE_ROWS, TILE_ROWS_LONG, TILE_VECTORS, TWO_GROUPS,
+    tile,
+};
 use super::variant;
 use crate::kernels::attention::softmax;
 use crate::kernels::lanes::{F32x4, I32x4};
-use quantize::quantize_signed;
+use quantize::quantize_query;
 use softmax::probabilities_of;
 
 /// Frames whose keys are packed together.
@@ -33,8 +36,8 @@ const QUERY_BLOCK: usize = 4;
 const VALUE_VECTORS: usize = 3;
 /// The largest magnitude of a quantized query, key or value: two groups' products with 0..=127 then fit 16 bits.
 const SIGNED_MAX: f32 = 63.0;
-/// What stands for 0 in a quantized query.
-const QUERY_ZERO: u8 = 64;
+/// What stands for 0 in a quantized key.
+const KEY_ZERO: i32 = 64;
 /// The largest quantized probability.
 const PROBABILITY_MAX: f32 = 127.0;
 
@@ -52,8 +55,6 @@ pub struct Int8KeyValues {
     keys: Vec<u8>,
     /// `[heads, padded_frames]`.
     key_scales: Vec<f32>,
-    /// `64 · Σ k`, `[heads, padded_frames]`.
-    key_sums: Vec<i32>,
     /// For each head, panels of [`VALUE_VECTORS`] vectors of dimensions (the last of what is left) by `padded_frames`
     /// frames.
     values: Vec<u8>,
@@ -72,8 +73,23 @@ pub struct Scratch {
     probabilities: Vec<u8>,
     /// `[QUERY_BLOCK, head size in whole chunks]`.
     queries: Vec<u8>,
+    /// What is known of each.
+    quantized: [Query; QUERY_BLOCK],
     /// Frames that some queries give weight to.
     weighed: Vec<Range<usize>>,
+}
+
+/// A quantized query.
+#[derive(Debug, Clone, Copy, Default)]
+struct Query {
+    /// The largest magnitude before.
+    largest: f32,
+    /// Σ q.
+    sum: i32,
+    /// Whether it fits [`FOUR_GROUPS`], as nearly all do.
+    fits_four_groups: bool,
+    /// The largest score of all frames.
+    highest: f32,
 }
 
 impl Int8KeyValues {
@@ -124,14 +140,14 @@ impl Int8KeyValues {
         assert!(self.frames > 0 && query.len() == self.head_size, "frames to attend to, and a query of this shape");
         self.fit(scratch);
         let row_bytes = self.head_size.next_multiple_of(CHUNK);
-        let largest = quantize_signed(query, QUERY_ZERO, &mut scratch.queries[..row_bytes]);
+        scratch.quantized[0] = quantize_query(query, &mut scratch.queries[..row_bytes]);
         if variant::short_sums() {
-            self.score::<1, FRAME_VECTORS, TWO_GROUPS>(head, 0, scratch, &mut [0.0; QUERY_BLOCK]);
+            self.score_rows::<1, FRAME_VECTORS, TWO_GROUPS>(head, 0, scratch);
         } else {
-            self.score::<1, FRAME_VECTORS, LONG>(head, 0, scratch, &mut [0.0; QUERY_BLOCK]);
+            self.score_rows::<1, FRAME_VECTORS, LONG>(head, 0, scratch);
         }
         out.copy_from_slice(&scratch.scores[..self.frames]);
-        softmax(out, largest / SIGNED_MAX / (self.head_size as f32).sqrt());
+        softmax(out, scratch.quantized[0].largest / SIGNED_MAX / (self.head_size as f32).sqrt());
     }
 
     /// Makes room for all that is worked in.
@@ -154,27 +170,26 @@ impl Int8KeyValues {
         let channels = self.heads * self.head_size;
         let count = queries.len() / channels;
         let row_bytes = self.head_size.next_multiple_of(CHUNK);
-        // What a query's scores are multiplied with to be exponents of 2.
-        let mut exponent_scales = [0.0; QUERY_BLOCK];
-        for ((query, to), exponent_scale) in
-            queries.chunks_exact(channels).zip(scratch.queries.chunks_exact_mut(row_bytes)).zip(&mut exponent_scales)
-        {
-            let largest = quantize_signed(&query[head * self.head_size..][..self.head_size], QUERY_ZERO, to);
-            *exponent_scale = largest / SIGNED_MAX * (std::f32::consts::LOG2_E / (self.head_size as f32).sqrt());
+        let to = scratch.queries.chunks_exact_mut(row_bytes).zip(&mut scratch.quantized);
+        for (query, (to, quantized)) in queries.chunks_exact(channels).zip(to) {
+            *quantized = quantize_query(&query[head * self.head_size..][..self.head_size], to);
         }
         let tiled = count / ROWS * ROWS;
-        let mut highest = [0.0; QUERY_BLOCK];
         for row in (0..tiled).step_by(ROWS) {
-            self.score::<ROWS, TILE_VECTORS, TOGETHER>(head, row, scratch, &mut highest);
+            self.score_rows::<ROWS, TILE_VECTORS, TOGETHER>(head, row, scratch);
         }
         for row in tiled..count {
-            self.score::<1, FRAME_VECTORS, TOGETHER>(head, row, scratch, &mut highest);
+            self.score_rows::<1, FRAME_VECTORS, TOGETHER>(head, row, scratch);
         }
+        // What a query's scores are multiplied with to be exponents of 2, but for its own scale.
+        let exponent_scale = std::f32::consts::LOG2_E / (self.head_size as f32).sqrt();
         let mut sums = [0; QUERY_BLOCK];
         for (row, sum) in sums.iter_mut().enumerate().take(count) {
             let scores = &mut scratch.scores[row * self.padded_frames..][..self.padded_frames];
             let probabilities = &mut scratch.probabilities[row * self.padded_frames..][..self.padded_frames];
-            *sum = probabilities_of(scores, self.frames, highest[row], exponent_scales[row], probabilities);
+            let Query { largest, highest, .. } = scratch.quantized[row];
+            let exponent_scale = largest / SIGNED_MAX * exponent_scale;
+            *sum = probabilities_of(scores, self.frames, highest, exponent_scale, probabilities);
         }
         for row in (0..tiled).step_by(ROWS) {
             self.weigh_rows::<ROWS, TOGETHER>(head, row, &sums, scratch, out);
@@ -185,34 +200,49 @@ impl Int8KeyValues {
     }
 
     /// Scores of `ROWS` queries from `row` on with every frame, in units of the query's scale, and the largest of each query.
+    #[inline(always)]
+    fn score_rows<const ROWS: usize, const VECTORS: usize, const TOGETHER: usize>(
+        &self,
+        head: usize,
+        row: usize,
+        scratch: &mut Scratch,
+    ) {
+        if TOGETHER == TWO_GROUPS && scratch.quantized[row..][..ROWS].iter().all(|query| query.fits_four_groups) {
+            self.score::<ROWS, VECTORS, FOUR_GROUPS>(head, row, scratch);
+        } else {
+            self.score::<ROWS, VECTORS, TOGETHER>(head, row, scratch);
+        }
+    }
+
+    /// [`Int8KeyValues::score_rows`], in one of the ways to add up.
     #[inline(never)]
     fn score<const ROWS: usize, const VECTORS: usize, const TOGETHER: usize>(
         &self,
         head: usize,
         row: usize,
         scratch: &mut Scratch,
-        highest: &mut [f32; QUERY_BLOCK],
     ) {
         let row_bytes = self.head_size.next_multiple_of(CHUNK);
         let rows: [&[u8]; ROWS] = std::array::from_fn(|r| &scratch.queries[(row + r) * row_bytes..][..row_bytes]);
         let keys = &self.keys[head * self.padded_frames * self.padded_size..][..self.padded_frames * self.padded_size];
         let first_frame = head * self.padded_frames;
         let scales = self.key_scales[first_frame..][..self.padded_frames].as_chunks::<FRAMES>().0;
-        let sums = self.key_sums[first_frame..][..self.padded_frames].as_chunks::<FRAMES>().0;
         let to = &mut scratch.scores[row * self.padded_frames..][..ROWS * self.padded_frames];
-        let panels = keys.chunks_exact(FRAMES * self.padded_size).zip(scales).zip(sums);
+        let queries = &mut scratch.quantized[row..][..ROWS];
+        let zeros: [I32x4; ROWS] = std::array::from_fn(|r| I32x4::splat(KEY_ZERO * queries[r].sum));
+        let panels = keys.chunks_exact(FRAMES * self.padded_size).zip(scales);
         let mut most = [F32x4::splat(f32::MIN); ROWS];
         let whole = self.frames / FRAMES;
-        for (panel, ((keys, scales), sums)) in panels.enumerate() {
+        for (panel, (keys, scales)) in panels.enumerate() {
             for vector in (0..FRAME_VECTORS).step_by(VECTORS) {
                 let keys = &keys[vector * LANES * GROUP..];
-                let dots = tile::<ROWS, 1, VECTORS, FRAME_VECTORS, TOGETHER>(rows, [keys], self.padded_size);
+                let dots =
+                    tile::<ROWS, 1, VECTORS, FRAME_VECTORS, TOGETHER, ROWS_SIGNED>(rows, [keys], self.padded_size);
                 let scales = &scales.as_chunks::<LANES>().0[vector..];
-                let sums = &sums.as_chunks::<LANES>().0[vector..];
                 for (r, [dots]) in dots.iter().enumerate() {
                     let to = &mut to[r * self.padded_frames + panel * FRAMES + vector * LANES..][..VECTORS * LANES];
                     for (v, to) in to.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-                        let centred = dots[v].sub(I32x4::load(&sums[v]));
+                        let centred = dots[v].sub(zeros[r]);
                         let scores = centred.to_f32().mul(F32x4::load(&scales[v]));
                         scores.store(to);
                         // Padding is not looked at.
@@ -225,7 +255,7 @@ impl Int8KeyValues {
         }
         for (r, most) in most.iter().enumerate() {
             let rest = &to[r * self.padded_frames..][whole * FRAMES..self.frames];
-            highest[row + r] = rest.iter().fold(most.highest_lane(), |a, &b| if b > a { b } else { a });
+            queries[r].highest = rest.iter().fold(most.highest_lane(), |a, &b| if b > a { b } else { a });
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::{FRAMES, Int8KeyValues, QUERY_ZERO, SIGNED_MAX, VALUE_VECTORS};
-use crate::kernels::int8::tile::{CHUNK, GROUP, LANES, QUAD};
+use super::{FRAMES, Int8KeyValues, KEY_ZERO, Query, SIGNED_MAX, VALUE_VECTORS};
+use crate::kernels::int8::tile::{CHUNK, FOUR_GROUPS_LIMIT, GROUP, LANES, QUAD};
 use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
 use crate::kernels::low_bytes::LowBytes;
 
@@ -18,8 +18,6 @@ impl Int8KeyValues {
         self.frames = 0;
         self.key_scales.clear();
         self.key_scales.reserve_exact(frames);
-        self.key_sums.clear();
-        self.key_sums.reserve_exact(frames);
     }
 
     /// Quantizes keys and values `[frames, heads · head_size]` in place of what was there. Allocates only where there were
@@ -39,8 +37,6 @@ impl Int8KeyValues {
         }
         self.key_scales.clear();
         self.key_scales.resize(frames, 0.0);
-        self.key_sums.clear();
-        self.key_sums.resize(frames, 0);
         self.value_scales.clear();
         self.value_scales.resize(self.heads * self.padded_size, 0.0);
         self.fill_keys(keys);
@@ -61,9 +57,8 @@ impl Int8KeyValues {
                 let panel = (head * self.padded_frames + first) / FRAMES;
                 let panel = &mut self.keys[panel * panel_bytes..][..panel_bytes];
                 let at = head * self.padded_frames + first;
-                let (largest, sums) = fill_quad(rows, first % FRAMES, panel);
+                let largest = fill_quad(rows, first % FRAMES, panel);
                 self.key_scales[at..][..QUAD].copy_from_slice(&largest.map(|largest| largest / SIGNED_MAX));
-                self.key_sums[at..][..QUAD].copy_from_slice(&sums.map(|sum| i32::from(QUERY_ZERO) * sum));
             }
         }
     }
@@ -142,22 +137,18 @@ fn fill_vector(
 }
 
 /// Quantizes the keys of four frames, each relative to its largest magnitude, into a panel from frame `first` on, and gives
-/// those magnitudes and the sums of the quantized.
+/// those magnitudes.
 #[inline(never)]
-fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> ([f32; QUAD], [i32; QUAD]) {
+fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> [f32; QUAD] {
     let largest = rows.map(largest_magnitude);
     let factors = largest.map(signed_factor);
-    let mut sums = [I32x4::splat(0); QUAD];
+    let zero = I32x4::splat(KEY_ZERO);
     let low_bytes = LowBytes::read();
-    let stretches = panel.as_chunks_mut::<{ FRAMES * QUAD }>().0;
-    for (quad, stretch) in stretches.iter_mut().enumerate() {
+    for (quad, stretch) in panel.as_chunks_mut::<{ FRAMES * QUAD }>().0.iter_mut().enumerate() {
         let lanes: [I32x4; QUAD] = std::array::from_fn(|row| {
             let there = rows[row].get(quad * QUAD..).unwrap_or_default();
-            signed_lanes(F32x4::load_some(there).mul(factors[row]))
+            signed_lanes(F32x4::load_some(there).mul(factors[row])).add(zero)
         });
-        for (sum, lanes) in sums.iter_mut().zip(lanes) {
-            *sum = sum.add(lanes);
-        }
         // Frame by frame four dimensions: one group, or two that are not beside each other.
         let mut bytes = [0; QUAD * QUAD];
         low_bytes.write(lanes, &mut bytes);
@@ -167,9 +158,7 @@ fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> ([f32; QUA
             }
         }
     }
-    // What stands above the low bits in every lane is known, and is taken off all at once; sums wrap around.
-    let above = F32x4::splat(ROUNDING).to_bits().mul(I32x4::splat((stretches.len() as u32).cast_signed()));
-    (largest, sums.map(|sum| sum.sub(above).to_array().iter().sum()))
+    largest
 }
 
 /// The largest magnitude of these and 0.
@@ -186,23 +175,38 @@ fn signed_factor(largest: f32) -> F32x4 {
     F32x4::splat(if largest > 0.0 { SIGNED_MAX / largest } else { 0.0 })
 }
 
-/// Quantizes values to −63..=63 relative to the largest magnitude, adds `zero`, and gives that magnitude. What is left of
-/// `to`, whole chunks, becomes `zero`.
+/// Quantizes a query to −63..=63 relative to its largest magnitude. What is left of `to`, whole chunks, becomes 0.
 #[inline(never)]
-pub(super) fn quantize_signed(values: &[f32], zero: u8, to: &mut [u8]) -> f32 {
-    let largest = largest_magnitude(values);
-    let (factor, zero) = (signed_factor(largest), I32x4::splat(i32::from(zero)));
-    let quantize = |x: F32x4| signed_lanes(x.mul(factor)).add(zero);
+pub(super) fn quantize_query(query: &[f32], to: &mut [u8]) -> Query {
+    // What the numbers of a lane add up to before they are rounded, each by half at most; see [`FOUR_GROUPS_LIMIT`].
+    const LIMIT: f32 = (FOUR_GROUPS_LIMIT - 4) as f32;
+    let largest = largest_magnitude(query);
+    let factor = signed_factor(largest);
     let low_bytes = LowBytes::read();
-    let (whole, rest) = values.as_chunks::<CHUNK>();
+    let (whole, rest) = query.as_chunks::<CHUNK>();
     let (to, to_rest) = to.as_chunks_mut::<CHUNK>().0.split_at_mut(whole.len());
+    let none = F32x4::splat(0.0);
+    let (mut sums, mut most) = (I32x4::splat(0), none);
     for (values, to) in whole.iter().zip(to) {
-        let (quarters, _) = values.as_chunks::<LANES>();
-        low_bytes.write(std::array::from_fn(|quarter| quantize(F32x4::load(&quarters[quarter]))), to);
+        let values: [F32x4; QUAD] = std::array::from_fn(|i| F32x4::load(&values.as_chunks::<LANES>().0[i]).mul(factor));
+        let quantized = values.map(signed_lanes);
+        sums = quantized.into_iter().fold(sums, I32x4::add);
+        low_bytes.write(quantized, to);
+        let positive = values.into_iter().fold(none, |sum, values| sum.add(values.max(none)));
+        let negative = values.into_iter().fold(positive, F32x4::sub);
+        for lanes in [positive, negative] {
+            most = most.max(lanes.add(lanes.swap_pairs()));
+        }
     }
-    for to in to_rest {
+    for to in to_rest.iter_mut() {
         let there = |quarter: usize| rest.get(quarter * LANES..).unwrap_or_default();
-        low_bytes.write(std::array::from_fn(|quarter| quantize(F32x4::load_some(there(quarter)))), to);
+        let quantized = std::array::from_fn(|i| signed_lanes(F32x4::load_some(there(i)).mul(factor)));
+        sums = quantized.into_iter().fold(sums, I32x4::add);
+        low_bytes.write(quantized, to);
     }
-    largest
+    // What stands above the low bits in every lane is known, and is taken off all at once; sums wrap around.
+    let vectors = ((whole.len() + to_rest.len()) * QUAD) as u32;
+    let above = F32x4::splat(ROUNDING).to_bits().mul(I32x4::splat(vectors.cast_signed()));
+    let sum = sums.sub(above).to_array().iter().sum();
+    Query { largest, sum, fits_four_groups: !most.any_at_least(F32x4::splat(LIMIT)), highest: f32::MIN }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Int8KeyValues, QUERY_BLOCK, Scratch, VALUE_VECTORS};
-use crate::kernels::int8::tile::{CHUNK, LANES, tile};
+use crate::kernels::int8::tile::{CHUNK, LANES, PANELS_SIGNED, tile};
 use crate::kernels::lanes::{F32x4, I32x4};
 
 /// So many chunks of frames without any weight are passed over together; to stop for fewer takes as long as they do.
@@ -50,7 +50,7 @@ impl Int8KeyValues {
         for frames in &scratch.weighed {
             let rows = rows.map(|row| &row[frames.clone()]);
             let values = &values[frames.start * VECTORS * LANES..];
-            let more = tile::<ROWS, 1, VECTORS, VECTORS, TOGETHER>(rows, [values], frames.len());
+            let more = tile::<ROWS, 1, VECTORS, VECTORS, TOGETHER, PANELS_SIGNED>(rows, [values], frames.len());
             for (totals, [more]) in totals.iter_mut().zip(&more) {
                 totals.iter_mut().zip(more).for_each(|(total, &more)| *total = total.add(more));
             }

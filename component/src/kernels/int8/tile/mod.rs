@@ -1,8 +1,8 @@
 //! The innermost loops: products of a few rows with a few vectors of channels, in integers.
 //!
 //! A panel holds neighbouring channels side by side: for every [`GROUP`] columns, each channel's bytes of those columns, so
-//! that a lane sums one channel and sums never need to be added up across lanes. A row's bytes are `0..=127`, a panel's
-//! −128..=127.
+//! that a lane sums one channel and sums never need to be added up across lanes. The bytes of one side are `0..=127`, those of
+//! the other −128..=127.
 //!
 //! A tile is inlined into a function that does little else and is not inlined itself: within a large one, the engine's
 //! compiler runs out of registers.
@@ -38,6 +38,15 @@ pub(in crate::kernels) const TWO_GROUPS: usize = 2;
 /// Four groups are added in 16 bits: the caller has seen to it that they fit.
 pub(in crate::kernels) const FOUR_GROUPS: usize = 4;
 
+/// Which side has signs; see [`tile`]. The other side is `0..=127`.
+pub(in crate::kernels) const PANELS_SIGNED: usize = 0;
+/// See [`PANELS_SIGNED`].
+pub(in crate::kernels) const ROWS_SIGNED: usize = 1;
+
+/// The most that eight bytes of one sign may sum to whose products with `0..=127` are to fit 16 bits, as they must for
+/// [`FOUR_GROUPS`]: a lane takes two columns of each. Every partial sum lies between those of the positive and of the negative.
+pub(in crate::kernels) const FOUR_GROUPS_LIMIT: i32 = 32_767 / 127;
+
 /// Whether all `columns` of some vectors of panels that are `width` vectors wide, and of some rows, can be read.
 fn fits(panels: &[&[u8]], vectors: usize, width: usize, rows: &[&[u8]], columns: usize) -> bool {
     let last_group = (columns / GROUP).saturating_sub(1) * width * LANES * GROUP;
@@ -61,7 +70,7 @@ mod tests {
     /// One product after the other, from unpacked bytes.
     fn reference(rows: &[u8], row_length: usize, channels: &[Vec<u8>]) -> Vec<i32> {
         let dot = |row: &[u8], channel: &[u8]| -> i32 {
-            row.iter().zip(channel).map(|(&a, &b)| i32::from(a) * i32::from(b.cast_signed())).sum()
+            row.iter().zip(channel).map(|(a, b)| i32::from(a.cast_signed()) * i32::from(b.cast_signed())).sum()
         };
         rows.chunks(row_length).flat_map(|row| channels.iter().map(move |channel| dot(row, channel))).collect()
     }
@@ -71,14 +80,32 @@ mod tests {
         limit: f32,
         noise: &mut Noise,
     ) {
+        check_side::<ROWS, PANELS, VECTORS, TOGETHER, PANELS_SIGNED>(columns, limit, noise);
+        check_side::<ROWS, PANELS, VECTORS, TOGETHER, ROWS_SIGNED>(columns, limit, noise);
+    }
+
+    fn check_side<
+        const ROWS: usize,
+        const PANELS: usize,
+        const VECTORS: usize,
+        const TOGETHER: usize,
+        const SIGNED: usize,
+    >(
+        columns: usize,
+        limit: f32,
+        noise: &mut Noise,
+    ) {
         let row_length = columns.next_multiple_of(CHUNK);
         // Often the extremes, so that a sum that does not fit its lane shows.
-        let mut extreme = || (noise.next() * 1.5).clamp(-1.0, 1.0);
+        let mut value = |signed: bool| {
+            let extreme = (noise.next() * 1.5).clamp(-1.0, 1.0);
+            if signed { ((extreme * limit) as i8).cast_unsigned() } else { (extreme.abs() * 127.0) as u8 }
+        };
         let mut rows = vec![0; ROWS * row_length];
         for row in rows.chunks_mut(row_length) {
-            row[..columns].fill_with(|| (extreme().abs() * 127.0) as u8);
+            row[..columns].fill_with(|| value(SIGNED == ROWS_SIGNED));
         }
-        let mut channel = || (0..columns).map(|_| ((extreme() * limit) as i8).cast_unsigned()).collect();
+        let mut channel = || (0..columns).map(|_| value(SIGNED == PANELS_SIGNED)).collect();
         let channels: Vec<Vec<u8>> = (0..PANELS * VECTORS * LANES).map(|_| channel()).collect();
         let panel = VECTORS * LANES;
         let mut packed = vec![0; PANELS * panel * columns];
@@ -89,10 +116,10 @@ mod tests {
         }
         let slices: [&[u8]; ROWS] = std::array::from_fn(|row| &rows[row * row_length..][..row_length]);
         let panels: [&[u8]; PANELS] = std::array::from_fn(|i| &packed[i * panel * columns..][..panel * columns]);
-        let sums = tile::<ROWS, PANELS, VECTORS, VECTORS, TOGETHER>(slices, panels, columns);
+        let sums = tile::<ROWS, PANELS, VECTORS, VECTORS, TOGETHER, SIGNED>(slices, panels, columns);
         let sums: Vec<i32> = sums.as_flattened().iter().flatten().flat_map(|sum| sum.to_array()).collect();
         let want = reference(&rows, row_length, &channels);
-        assert_eq!(sums, want, "{ROWS} × {PANELS} × {VECTORS} × {columns}, {TOGETHER}");
+        assert_eq!(sums, want, "{ROWS} × {PANELS} × {VECTORS} × {columns}, {TOGETHER}, {SIGNED}");
     }
 
     #[test]

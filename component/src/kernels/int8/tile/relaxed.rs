@@ -3,7 +3,7 @@
 use core::arch::wasm32::*;
 use core::hint::black_box;
 
-use super::{CHUNK, FOUR_GROUPS, LANES, LONG, QUAD, fits};
+use super::{CHUNK, FOUR_GROUPS, LANES, LONG, PANELS_SIGNED, QUAD, fits};
 use crate::kernels::lanes::I32x4;
 
 /// Columns that one lane sums in one instruction.
@@ -38,7 +38,7 @@ fn spread_all(quads: v128) -> [v128; CHUNK / QUAD] {
 /// vectors wide, over `columns` (a multiple of 4) columns: for each row, the sums of each panel.
 ///
 /// `TOGETHER` groups are added up in 16 bits before they are added up in 32; the caller knows that they fit. A lane of 16
-/// bits takes two columns of each group.
+/// bits takes two columns of each group. `SIGNED` tells which side has signs.
 #[inline(always)]
 #[allow(unsafe_code)] // A checked load costs a branch per 16 products.
 pub(in crate::kernels) fn tile<
@@ -47,6 +47,7 @@ pub(in crate::kernels) fn tile<
     const VECTORS: usize,
     const WIDTH: usize,
     const TOGETHER: usize,
+    const SIGNED: usize,
 >(
     rows: [&[u8]; ROWS],
     panels: [&[u8]; PANELS],
@@ -84,7 +85,7 @@ pub(in crate::kernels) fn tile<
                         let sum = unsafe { sums_at.add((r * PANELS + $panel) * VECTORS + $vector) };
                         // SAFETY: a vector of `sums`, as above.
                         let before = unsafe { sum.read_volatile() };
-                        let after = add_products::<TOGETHER>(before, channels, $row[r], ones);
+                        let after = add_products::<TOGETHER, SIGNED>(before, channels, $row[r], ones);
                         // SAFETY: a vector of `sums`, as above.
                         unsafe { sum.write_volatile(after) };
                     }
@@ -114,7 +115,7 @@ pub(in crate::kernels) fn tile<
                         // SAFETY: as above.
                         unsafe {
                             let sum = sums_at.add((r * PANELS + panel) * VECTORS + vector);
-                            sum.write_volatile(i32x4_relaxed_dot_i8x16_i7x16_add(channels, row, sum.read_volatile()));
+                            sum.write_volatile(add_group::<TOGETHER, SIGNED>(sum.read_volatile(), channels, row, ones));
                         }
                     }
                 }
@@ -124,19 +125,42 @@ pub(in crate::kernels) fn tile<
     sums
 }
 
+/// Products of the bytes of some channels with those of a row, of which one side is `0..=127`, in pairs.
+#[inline(always)]
+fn pairs<const SIGNED: usize>(channels: v128, row: v128) -> v128 {
+    if SIGNED == PANELS_SIGNED {
+        i16x8_relaxed_dot_i8x16_i7x16(channels, row)
+    } else {
+        i16x8_relaxed_dot_i8x16_i7x16(row, channels)
+    }
+}
+
+/// A vector of sums, and the products of a group of columns of its channels with those of a row.
+#[inline(always)]
+fn add_group<const TOGETHER: usize, const SIGNED: usize>(before: v128, channels: v128, row: v128, ones: v128) -> v128 {
+    if TOGETHER != LONG {
+        return i32x4_add(before, i32x4_dot_i16x8(pairs::<SIGNED>(channels, row), ones));
+    }
+    if SIGNED == PANELS_SIGNED {
+        i32x4_relaxed_dot_i8x16_i7x16_add(channels, row, before)
+    } else {
+        i32x4_relaxed_dot_i8x16_i7x16_add(row, channels, before)
+    }
+}
+
 /// A vector of sums, and the products of a chunk of columns of its channels with those of a row.
 #[inline(always)]
-fn add_products<const TOGETHER: usize>(
+fn add_products<const TOGETHER: usize, const SIGNED: usize>(
     before: v128,
     channels: [v128; CHUNK / QUAD],
     row: [v128; CHUNK / QUAD],
     ones: v128,
 ) -> v128 {
     if TOGETHER == LONG {
-        let dot = |sum, (&channels, row)| i32x4_relaxed_dot_i8x16_i7x16_add(channels, row, sum);
-        return channels.iter().zip(row).fold(before, dot);
+        let add = |sum, (&channels, row)| add_group::<TOGETHER, SIGNED>(sum, channels, row, ones);
+        return channels.iter().zip(row).fold(before, add);
     }
-    let pairs = |quad: usize| i16x8_relaxed_dot_i8x16_i7x16(channels[quad], row[quad]);
+    let pairs = |quad: usize| pairs::<SIGNED>(channels[quad], row[quad]);
     let (low, high) = (i16x8_add(pairs(0), pairs(1)), i16x8_add(pairs(2), pairs(3)));
     let widened = if TOGETHER == FOUR_GROUPS {
         i32x4_dot_i16x8(i16x8_add(low, high), ones)

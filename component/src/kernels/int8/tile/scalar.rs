@@ -25,6 +25,7 @@ pub(in crate::kernels) fn tile<
     const VECTORS: usize,
     const WIDTH: usize,
     const TOGETHER: usize,
+    const SIGNED: usize,
 >(
     rows: [&[u8]; ROWS],
     panels: [&[u8]; PANELS],
@@ -38,7 +39,10 @@ pub(in crate::kernels) fn tile<
                 for (vector, sums) in sums.iter_mut().enumerate() {
                     let channels = &panel[(group * WIDTH + vector) * LANES * GROUP..][..LANES * GROUP];
                     for (sum, channel) in sums.iter_mut().zip(channels.chunks_exact(GROUP)) {
-                        let products = row.iter().zip(channel).map(|(&q, w)| i32::from(q) * i32::from(w.cast_signed()));
+                        let products = row
+                            .iter()
+                            .zip(channel)
+                            .map(|(q, w)| i32::from(q.cast_signed()) * i32::from(w.cast_signed()));
                         *sum += products.sum::<i32>();
                     }
                 }

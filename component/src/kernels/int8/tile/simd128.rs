@@ -27,7 +27,7 @@ fn spread<const PAIR: usize>(pairs: v128) -> v128 {
 /// Products of `ROWS` rows with the first `VECTORS` vectors of four channels of each of `PANELS` panels that are `WIDTH`
 /// vectors wide, over `columns` (a multiple of 4) columns: for each row, the sums of each panel.
 ///
-/// Both sides fit 16 signed bits, and all sums are of 32 bits, whatever `TOGETHER` allows.
+/// Both sides fit 16 signed bits, whichever is `SIGNED`, and all sums are of 32 bits, whatever `TOGETHER` allows.
 #[inline(always)]
 #[allow(unsafe_code)] // A checked load costs a branch per 8 products.
 pub(in crate::kernels) fn tile<
@@ -36,6 +36,7 @@ pub(in crate::kernels) fn tile<
     const VECTORS: usize,
     const WIDTH: usize,
     const TOGETHER: usize,
+    const SIGNED: usize,
 >(
     rows: [&[u8]; ROWS],
     panels: [&[u8]; PANELS],
