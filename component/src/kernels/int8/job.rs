@@ -49,8 +49,8 @@ impl Job<'_> {
         let excess = matrix.excess(self.panel);
         for row in rows.step_by(ROWS) {
             let rows: [&[u8]; ROWS] = std::array::from_fn(|r| activations.row(row + r));
-            let mut sums =
-                tile::<ROWS, 1, VECTORS, PANEL_VECTORS, TOGETHER, PANELS_SIGNED>(rows, [panel], matrix.stride);
+            let mut sums = [[[I32x4::splat(0); VECTORS]]; ROWS];
+            tile::<_, _, _, PANEL_VECTORS, TOGETHER, PANELS_SIGNED>(rows, [panel], matrix.stride, &mut sums);
             if !excess.is_empty() {
                 excess::put_back(excess, rows, vector, sums.each_mut().map(|[sums]| sums));
             }
@@ -71,8 +71,8 @@ impl Job<'_> {
         let row = activations.row(0);
         let panel = |i: usize| self.panel + i * apart;
         let panels: [&[u8]; PANELS] = std::array::from_fn(|i| matrix.panel_bytes(panel(i)));
-        let mut sums =
-            tile::<1, PANELS, PANEL_VECTORS, PANEL_VECTORS, TOGETHER, PANELS_SIGNED>([row], panels, matrix.stride);
+        let mut sums = [[[I32x4::splat(0); PANEL_VECTORS]; PANELS]];
+        tile::<_, _, _, PANEL_VECTORS, TOGETHER, PANELS_SIGNED>([row], panels, matrix.stride, &mut sums);
         for (i, sums) in sums[0].iter_mut().enumerate() {
             let excess = matrix.excess(panel(i));
             if !excess.is_empty() {

@@ -229,21 +229,20 @@ impl Int8KeyValues {
         let scales = self.key_scales[first_frame..][..self.padded_frames].as_chunks::<FRAMES>().0;
         let to = &mut scratch.scores[row * self.padded_frames..][..ROWS * self.padded_frames];
         let queries = &mut scratch.quantized[row..][..ROWS];
-        let zeros: [I32x4; ROWS] = std::array::from_fn(|r| I32x4::splat(KEY_ZERO * queries[r].sum));
+        let zeros: [I32x4; ROWS] = std::array::from_fn(|r| I32x4::splat(-KEY_ZERO * queries[r].sum));
         let panels = keys.chunks_exact(FRAMES * self.padded_size).zip(scales);
         let mut most = [F32x4::splat(f32::MIN); ROWS];
         let whole = self.frames / FRAMES;
         for (panel, (keys, scales)) in panels.enumerate() {
             for vector in (0..FRAME_VECTORS).step_by(VECTORS) {
                 let keys = &keys[vector * LANES * GROUP..];
-                let dots =
-                    tile::<ROWS, 1, VECTORS, FRAME_VECTORS, TOGETHER, ROWS_SIGNED>(rows, [keys], self.padded_size);
+                let mut dots = zeros.map(|zero| [[zero; VECTORS]]);
+                tile::<_, _, _, FRAME_VECTORS, TOGETHER, ROWS_SIGNED>(rows, [keys], self.padded_size, &mut dots);
                 let scales = &scales.as_chunks::<LANES>().0[vector..];
                 for (r, [dots]) in dots.iter().enumerate() {
                     let to = &mut to[r * self.padded_frames + panel * FRAMES + vector * LANES..][..VECTORS * LANES];
                     for (v, to) in to.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-                        let centred = dots[v].sub(zeros[r]);
-                        let scores = centred.to_f32().mul(F32x4::load(&scales[v]));
+                        let scores = dots[v].to_f32().mul(F32x4::load(&scales[v]));
                         scores.store(to);
                         // Padding is not looked at.
                         if panel < whole {

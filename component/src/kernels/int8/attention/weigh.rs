@@ -46,16 +46,13 @@ impl Int8KeyValues {
         let rows: [&[u8]; ROWS] =
             std::array::from_fn(|r| &scratch.probabilities[(row + r) * self.padded_frames..][..self.padded_frames]);
         let values = &self.values[self.value_panel(head, vector)..];
-        let mut totals = [[I32x4::splat(0); VECTORS]; ROWS];
+        let mut totals = [[[I32x4::splat(0); VECTORS]]; ROWS];
         for frames in &scratch.weighed {
             let rows = rows.map(|row| &row[frames.clone()]);
             let values = &values[frames.start * VECTORS * LANES..];
-            let more = tile::<ROWS, 1, VECTORS, VECTORS, TOGETHER, PANELS_SIGNED>(rows, [values], frames.len());
-            for (totals, [more]) in totals.iter_mut().zip(&more) {
-                totals.iter_mut().zip(more).for_each(|(total, &more)| *total = total.add(more));
-            }
+            tile::<_, _, _, VECTORS, TOGETHER, PANELS_SIGNED>(rows, [values], frames.len(), &mut totals);
         }
-        for (r, totals) in totals.iter().enumerate() {
+        for (r, [totals]) in totals.iter().enumerate() {
             let row = row + r;
             let inverse = F32x4::splat(1.0 / sums[row] as f32);
             let out = &mut out[(row * self.heads + head) * self.head_size..][..self.head_size];

@@ -65,6 +65,7 @@ pub(in crate::kernels) const fn offset(column: usize, channel: usize, channels: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::lanes::I32x4;
     use crate::kernels::testing::Noise;
 
     /// One product after the other, from unpacked bytes.
@@ -116,9 +117,11 @@ mod tests {
         }
         let slices: [&[u8]; ROWS] = std::array::from_fn(|row| &rows[row * row_length..][..row_length]);
         let panels: [&[u8]; PANELS] = std::array::from_fn(|i| &packed[i * panel * columns..][..panel * columns]);
-        let sums = tile::<ROWS, PANELS, VECTORS, VECTORS, TOGETHER, SIGNED>(slices, panels, columns);
+        // To what was there.
+        let mut sums = [[[I32x4::splat(5); VECTORS]; PANELS]; ROWS];
+        tile::<ROWS, PANELS, VECTORS, VECTORS, TOGETHER, SIGNED>(slices, panels, columns, &mut sums);
         let sums: Vec<i32> = sums.as_flattened().iter().flatten().flat_map(|sum| sum.to_array()).collect();
-        let want = reference(&rows, row_length, &channels);
+        let want: Vec<i32> = reference(&rows, row_length, &channels).into_iter().map(|sum| 5 + sum).collect();
         assert_eq!(sums, want, "{ROWS} × {PANELS} × {VECTORS} × {columns}, {TOGETHER}, {SIGNED}");
     }
 

@@ -34,8 +34,8 @@ fn spread_all(quads: v128) -> [v128; CHUNK / QUAD] {
     [spread::<0>(quads), spread::<1>(quads), spread::<2>(quads), spread::<3>(quads)]
 }
 
-/// Products of `ROWS` rows with the first `VECTORS` vectors of four channels of each of `PANELS` panels that are `WIDTH`
-/// vectors wide, over `columns` (a multiple of 4) columns: for each row, the sums of each panel.
+/// Adds products of `ROWS` rows with the first `VECTORS` vectors of four channels of each of `PANELS` panels that are `WIDTH`
+/// vectors wide, over `columns` (a multiple of 4) columns, to the sums of each panel for each row.
 ///
 /// `TOGETHER` groups are added up in 16 bits before they are added up in 32; the caller knows that they fit. A lane of 16
 /// bits takes two columns of each group. `SIGNED` tells which side has signs.
@@ -52,10 +52,10 @@ pub(in crate::kernels) fn tile<
     rows: [&[u8]; ROWS],
     panels: [&[u8]; PANELS],
     columns: usize,
-) -> [[[I32x4; VECTORS]; PANELS]; ROWS] {
+    sums: &mut [[[I32x4; VECTORS]; PANELS]; ROWS],
+) {
     assert!(fits(&panels, VECTORS, WIDTH, &rows, columns));
     const { assert!(LANES * GROUP == CHUNK) };
-    let mut sums = [[[I32x4::splat(0); VECTORS]; PANELS]; ROWS];
     // The sums are kept in memory on purpose, by reads and writes that the compiler may not move. Cranelift puts off every
     // computation until something that cannot wait needs it: with sums in variables it first loads all channels of a round,
     // and spills most of them.
@@ -122,7 +122,6 @@ pub(in crate::kernels) fn tile<
             }
         }
     }
-    sums
 }
 
 /// Products of the bytes of some channels with those of a row, of which one side is `0..=127`, in pairs.

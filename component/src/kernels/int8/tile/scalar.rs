@@ -16,8 +16,8 @@ pub(in crate::kernels) const ROW_PANELS: usize = 2;
 /// Vectors of a tile.
 pub(in crate::kernels) const TILE_VECTORS: usize = 4;
 
-/// Products of `ROWS` rows with the first `VECTORS` vectors of four channels of each of `PANELS` panels that are `WIDTH`
-/// vectors wide, over `columns` (a multiple of 4) columns: for each row, the sums of each panel.
+/// Adds products of `ROWS` rows with the first `VECTORS` vectors of four channels of each of `PANELS` panels that are `WIDTH`
+/// vectors wide, over `columns` (a multiple of 4) columns, to the sums of each panel for each row.
 #[inline(always)]
 pub(in crate::kernels) fn tile<
     const ROWS: usize,
@@ -30,24 +30,23 @@ pub(in crate::kernels) fn tile<
     rows: [&[u8]; ROWS],
     panels: [&[u8]; PANELS],
     columns: usize,
-) -> [[[I32x4; VECTORS]; PANELS]; ROWS] {
+    sums: &mut [[[I32x4; VECTORS]; PANELS]; ROWS],
+) {
     assert!(fits(&panels, VECTORS, WIDTH, &rows, columns));
-    let mut sums = [[[[0; LANES]; VECTORS]; PANELS]; ROWS];
-    for (row, sums) in rows.iter().zip(&mut sums) {
+    for (row, sums) in rows.iter().zip(sums) {
         for (panel, sums) in panels.iter().zip(sums) {
             for (group, row) in row[..columns].chunks_exact(GROUP).enumerate() {
-                for (vector, sums) in sums.iter_mut().enumerate() {
+                for (vector, I32x4(sums)) in sums.iter_mut().enumerate() {
                     let channels = &panel[(group * WIDTH + vector) * LANES * GROUP..][..LANES * GROUP];
                     for (sum, channel) in sums.iter_mut().zip(channels.chunks_exact(GROUP)) {
                         let products = row
                             .iter()
                             .zip(channel)
                             .map(|(q, w)| i32::from(q.cast_signed()) * i32::from(w.cast_signed()));
-                        *sum += products.sum::<i32>();
+                        *sum = sum.wrapping_add(products.sum());
                     }
                 }
             }
         }
     }
-    sums.map(|row| row.map(|panel| panel.map(|sums| I32x4::load(&sums))))
 }

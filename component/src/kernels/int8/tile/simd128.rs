@@ -24,8 +24,8 @@ fn spread<const PAIR: usize>(pairs: v128) -> v128 {
     i32x4_shuffle::<PAIR, PAIR, PAIR, PAIR>(pairs, pairs)
 }
 
-/// Products of `ROWS` rows with the first `VECTORS` vectors of four channels of each of `PANELS` panels that are `WIDTH`
-/// vectors wide, over `columns` (a multiple of 4) columns: for each row, the sums of each panel.
+/// Adds products of `ROWS` rows with the first `VECTORS` vectors of four channels of each of `PANELS` panels that are `WIDTH`
+/// vectors wide, over `columns` (a multiple of 4) columns, to the sums of each panel for each row.
 ///
 /// Both sides fit 16 signed bits, whichever is `SIGNED`, and all sums are of 32 bits, whatever `TOGETHER` allows.
 #[inline(always)]
@@ -41,14 +41,16 @@ pub(in crate::kernels) fn tile<
     rows: [&[u8]; ROWS],
     panels: [&[u8]; PANELS],
     columns: usize,
-) -> [[[I32x4; VECTORS]; PANELS]; ROWS] {
+    sums: &mut [[[I32x4; VECTORS]; PANELS]; ROWS],
+) {
     const HALF: usize = CHUNK / 2;
     /// Pairs of columns in a round. The more, the less it costs that Cranelift keeps all sums in memory from one round to
     /// the next, since it asks between them whether the time is up.
     const ROUND: usize = 24;
     assert!(fits(&panels, VECTORS, WIDTH, &rows, columns));
     const { assert!(LANES * GROUP == HALF) };
-    let mut sums = [[[i32x4_splat(0); VECTORS]; PANELS]; ROWS];
+    let to = sums;
+    let mut sums = to.map(|row| row.map(|panel| panel.map(|sum| sum.0)));
     let mut rows = rows.map(<[u8]>::as_ptr);
     let mut panels = panels.map(<[u8]>::as_ptr);
     // SAFETY: the panels hold all groups of these columns and vectors, and the rows whole chunks; see the assertion.
@@ -97,5 +99,5 @@ pub(in crate::kernels) fn tile<
         };
     }
     round!((0 1 2 3) (4 1 2 3) (8 1 2 3) (12 1 2 3) (16 1 2 3) (20 1 2 3));
-    sums.map(|row| row.map(|panel| panel.map(I32x4)))
+    *to = sums.map(|row| row.map(|panel| panel.map(I32x4)));
 }
