@@ -13,14 +13,7 @@ mod vector {
 
     use super::I32x4;
 
-    /// Bytes of a vector by their indices. Engines agree on all that it is asked for here: those of the vector, and none at
-    /// [`NONE`].
-    #[cfg(target_feature = "relaxed-simd")]
-    use i8x16_relaxed_swizzle as swizzle;
-    #[cfg(not(target_feature = "relaxed-simd"))]
-    use i8x16_swizzle as swizzle;
-
-    /// What stands for no byte.
+    /// What stands for no byte in a swizzle.
     const NONE: u8 = 0x80;
 
     /// For each quarter, its low bytes where they are to be.
@@ -49,7 +42,7 @@ mod vector {
         /// Writes the low byte of each of 16 integers.
         #[inline(always)]
         pub(in crate::kernels) fn write(self, quarters: [I32x4; 4], to: &mut [u8; 16]) {
-            let [a, b, c, d] = std::array::from_fn(|i| swizzle(quarters[i].0, self.0[i]));
+            let [a, b, c, d] = std::array::from_fn(|i| i8x16_swizzle(quarters[i].0, self.0[i]));
             // SAFETY: the array is 16 writable bytes, and the store takes any alignment.
             unsafe { v128_store(to.as_mut_ptr().cast(), v128_or(v128_or(a, b), v128_or(c, d))) };
         }
