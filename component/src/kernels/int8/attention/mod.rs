@@ -285,6 +285,32 @@ mod tests {
     }
 
     #[test]
+    fn queries_whose_sums_do_not_fit_16_bits_give_what_32_bits_do() {
+        let mut noise = Noise::new(13);
+        let (frames, size) = (40, 36);
+        let [k, v] = [1.0, 0.3].map(|low| noise.take(frames * size).iter().map(|x| low + 0.1 * x).collect::<Vec<_>>());
+        let mut memory = Int8KeyValues::new(1, size);
+        memory.fill(&k, &v);
+        // All of one sign, which do not fit; by turns, which just do; and few that are large.
+        let signs: [fn(usize) -> f32; 4] =
+            [|_| 1.0, |_| -1.0, |i| 1.0 - 2.0 * (i % 2) as f32, |i| if i % 16 < 4 { 1.0 } else { -0.2 }];
+        let fits = [false, false, true, true];
+        let queries = signs.map(|sign| std::array::from_fn::<f32, 36, _>(|i| 0.7 * sign(i)));
+        for (query, fits) in queries.iter().zip(fits) {
+            assert_eq!(super::quantize_query(query, &mut [0; 48]).fits_four_groups, fits, "{query:?}");
+        }
+        let [mut short, mut long] = [[[f32::NAN; 36]; 4]; 2];
+        for (short_sums, out) in [(true, &mut short), (false, &mut long)] {
+            variant::set_short_sums(short_sums);
+            memory.attend(queries.as_flattened(), &mut Scratch::default(), out.as_flattened_mut());
+        }
+        assert_eq!(short, long);
+        for (is, want) in short.as_flattened().iter().zip(reference(queries.as_flattened(), &k, &v, 1, size)) {
+            assert!((f64::from(*is) - want).abs() < 0.02, "{is}, {want}");
+        }
+    }
+
+    #[test]
     fn frames_without_weight_are_passed_over_wherever_they_are() {
         let mut noise = Noise::new(6);
         let (frames, size) = (150, 4);
