@@ -99,7 +99,7 @@ let browser;
 
 await serve(async () => {
   const { chromium: executablePath, ...options } = commandLine();
-  if (Number(options.threads ?? 1) > 1) {
+  if (Number(options.threads) > 1) {
     Object.entries(ISOLATION).forEach(([name, value]) => headers.set(name, value));
   }
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));

@@ -41,7 +41,7 @@
  * @property {string} [stream] How Auricle takes a clip: `whole`, which is the default, `live` or `live-energy`.
  * @property {string} [encoder] ONNX Runtime's encoder.
  * @property {string} [decoder] ONNX Runtime's decoder.
- * @property {string} [threads] How many ONNX Runtime may use: 1 unless told.
+ * @property {string} [threads] How many ONNX Runtime may use.
  */
 
 /**
@@ -59,7 +59,7 @@ export async function startSide(options, read) {
   }
   if (options.engine === 'ort') {
     const { startOrt } = await import('./ort.mjs');
-    return startOrt(required(options, 'encoder'), required(options, 'decoder'), Number(options.threads ?? 1), read);
+    return startOrt(required(options, 'encoder'), required(options, 'decoder'), Number(required(options, 'threads')), read);
   }
   throw new Error(`there is no engine ${options.engine}: it is auricle or ort`);
 }

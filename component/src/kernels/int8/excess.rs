@@ -1,7 +1,7 @@
 //! What is taken off the few weights that are too large for short sums, and put back after them.
 //!
-//! Trained weights nearly always fit. Where they do not, the largest are made smaller, and what was taken off is multiplied by
-//! itself: the result is the same integer.
+//! Trained weights nearly always keep to [`FOUR_GROUPS_LIMIT`](super::tile::FOUR_GROUPS_LIMIT). Where they do not, the largest
+//! are made smaller, and what was taken off is multiplied by itself: the result is the same integer.
 
 use super::PANEL;
 use super::tile::{CHUNK, FOUR_GROUPS_LIMIT as LIMIT, LANES, QUAD};

@@ -187,11 +187,14 @@ pub(super) fn quantize_query(query: &[f32], to: &mut [u8]) -> Query {
     let (to, to_rest) = to.as_chunks_mut::<CHUNK>().0.split_at_mut(whole.len());
     let none = F32x4::splat(0.0);
     let (mut sums, mut most) = (I32x4::splat(0), none);
-    for (values, to) in whole.iter().zip(to) {
-        let values: [F32x4; QUAD] = std::array::from_fn(|i| F32x4::load(&values.as_chunks::<LANES>().0[i]).mul(factor));
+    let mut put = |values: [F32x4; QUAD], to: &mut [u8; CHUNK]| {
         let quantized = values.map(signed_lanes);
         sums = quantized.into_iter().fold(sums, I32x4::add);
         low_bytes.write(quantized, to);
+    };
+    for (values, to) in whole.iter().zip(to) {
+        let values: [F32x4; QUAD] = std::array::from_fn(|i| F32x4::load(&values.as_chunks::<LANES>().0[i]).mul(factor));
+        put(values, to);
         let positive = values.into_iter().fold(none, |sum, values| sum.add(values.max(none)));
         let negative = values.into_iter().fold(positive, F32x4::sub);
         for lanes in [positive, negative] {
@@ -200,9 +203,7 @@ pub(super) fn quantize_query(query: &[f32], to: &mut [u8]) -> Query {
     }
     for to in to_rest.iter_mut() {
         let there = |quarter: usize| rest.get(quarter * LANES..).unwrap_or_default();
-        let quantized = std::array::from_fn(|i| signed_lanes(F32x4::load_some(there(i)).mul(factor)));
-        sums = quantized.into_iter().fold(sums, I32x4::add);
-        low_bytes.write(quantized, to);
+        put(std::array::from_fn(|i| F32x4::load_some(there(i)).mul(factor)), to);
     }
     // What stands above the low bits in every lane is known, and is taken off all at once; sums wrap around.
     let vectors = ((whole.len() + to_rest.len()) * QUAD) as u32;
