@@ -80,18 +80,6 @@ mod vector {
             Self(f32x4_abs(self.0))
         }
 
-        /// The magnitude of `self` with the sign of `other`.
-        #[inline(always)]
-        pub(crate) fn with_sign_of(self, other: Self) -> Self {
-            Self(v128_bitselect(other.0, self.0, i32x4_splat(i32::MIN)))
-        }
-
-        /// `self` where `a < b`, else `other`.
-        #[inline(always)]
-        pub(crate) fn where_less(self, a: Self, b: Self, other: Self) -> Self {
-            Self(v128_bitselect(self.0, other.0, f32x4_lt(a.0, b.0)))
-        }
-
         /// 0 where `a < b`, else `self`.
         #[inline(always)]
         pub(crate) fn zero_where_less(self, a: Self, b: Self) -> Self {
@@ -263,18 +251,6 @@ mod vector {
         #[inline(always)]
         pub(crate) fn abs(self) -> Self {
             Self(self.0.map(f32::abs))
-        }
-
-        /// The magnitude of `self` with the sign of `other`.
-        #[inline(always)]
-        pub(crate) fn with_sign_of(self, other: Self) -> Self {
-            Self(from_fn(|i| self.0[i].copysign(other.0[i])))
-        }
-
-        /// `self` where `a < b`, else `other`.
-        #[inline(always)]
-        pub(crate) fn where_less(self, a: Self, b: Self, other: Self) -> Self {
-            Self(from_fn(|i| if a.0[i] < b.0[i] { self.0[i] } else { other.0[i] }))
         }
 
         /// 0 where `a < b`, else `self`.
