@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use candle_core::Tensor;
 
 use crate::error::Error;
-use crate::kernels::int8::Int8Matrix;
+use crate::kernels::int8::{Int8Matrix, Int8Vocabulary};
 
 /// What a family needs of a tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +23,10 @@ pub struct TensorSpec {
 pub enum TensorKind {
     /// Norms, biases and small filters: always F32, kept as a tensor of its shape.
     Plain,
-    /// A linear layer or an embedding, `[out, in]`: F32, F16, or I8 with scales.
+    /// A linear layer, `[out, in]`: F32, F16, or I8 with scales.
     Matrix,
+    /// Token embeddings that are the output projection too, `[tokens, width]`: stored like a matrix.
+    Vocabulary,
     /// A convolution over time, `[out, in, kernel]`: stored like a matrix, and packed as the matrix
     /// `[out, kernel · in]` that a window of `kernel` consecutive frames is multiplied with.
     Convolution,
@@ -37,6 +39,8 @@ pub enum Matrix {
     Float(Tensor),
     /// Integers with one scale per output channel.
     Int8(Int8Matrix),
+    /// The same, of [`TensorKind::Vocabulary`].
+    Int8Vocabulary(Int8Vocabulary),
 }
 
 /// All tensors of a model, by name.

@@ -155,7 +155,7 @@ fn lying_lengths_take_no_memory_while_the_length_of_the_file_is_not_known() {
     let linear = file.tensor("linear");
     linear.shape = vec![u64::from(rows), u64::from(columns)];
     let mut end = 32 + 4 * u64::from(rows) * u64::from(columns);
-    for name in ["filter", "convolution"] {
+    for name in ["vocabulary", "filter", "convolution"] {
         let tensor = file.tensor(name);
         tensor.claimed_offset = Some(end);
         end = (end + tensor.data.len() as u64).next_multiple_of(32);

@@ -4,7 +4,7 @@ mod support;
 
 use auricle_component::error::{Error, Limit};
 use auricle_component::family::Family;
-use auricle_component::kernels::int8::Int8Matrix;
+use auricle_component::kernels::int8::{Int8Matrix, Int8Vocabulary};
 use auricle_component::loader::{CHUNK_BYTES_LIMIT, Loader, ModelCard};
 use auricle_component::moonshine::Moonshine;
 use auricle_component::weights::{Matrix, Weights};
@@ -56,9 +56,10 @@ fn told(mut weights: Weights) -> String {
         let tensor = weights.take_plain(name).unwrap();
         told += &format!("{:?} {:?}\n", tensor, tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap());
     }
-    for name in ["linear", "convolution"] {
+    for name in ["linear", "convolution", "vocabulary"] {
         match weights.take_matrix(name).unwrap() {
             Matrix::Int8(matrix) => told += &format!("{matrix:?}\n"),
+            Matrix::Int8Vocabulary(vocabulary) => told += &format!("{vocabulary:?}\n"),
             Matrix::Float(tensor) => {
                 let values = tensor.to_dtype(DType::F32).unwrap().to_vec2::<f32>().unwrap();
                 told += &format!("{tensor:?} {values:?}\n");
@@ -102,7 +103,7 @@ fn f16_matrices_become_f16_tensors() {
 }
 
 #[test]
-fn q8_matrices_are_packed_with_their_scales() {
+fn q8_matrices_and_vocabularies_are_packed_with_their_scales() {
     let mut file = tiny::file("q8");
     load(&file.bytes(), None, 4096).unwrap();
     let mut weights = tiny::take_weights();
@@ -115,6 +116,13 @@ fn q8_matrices_are_packed_with_their_scales() {
     let scales = f32s(&file.tensor("convolution_scale").data);
     let expected = Int8Matrix::pack(4, 15, permuted(&i8s(&file.tensor("convolution").data)), scales);
     assert_eq!(format!("{convolution:?}"), format!("{expected:?}"));
+    let Matrix::Int8Vocabulary(vocabulary) = weights.take_matrix("vocabulary").unwrap() else {
+        panic!("it is one, stored in I8")
+    };
+    let scales = f32s(&file.tensor("vocabulary_scale").data);
+    let [tokens, width] = tiny::EMBEDDINGS;
+    let expected = Int8Vocabulary::new(tokens, width, i8s(&file.tensor("vocabulary").data), scales);
+    assert_eq!(format!("{vocabulary:?}"), format!("{expected:?}"));
 }
 
 #[test]

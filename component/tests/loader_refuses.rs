@@ -307,7 +307,7 @@ fn tensors_out_of_place_are_refused() {
 
 #[test]
 fn a_tensor_that_is_missing_is_named() {
-    for name in ["norm", "linear", "filter", "convolution"] {
+    for name in ["norm", "linear", "vocabulary", "filter", "convolution"] {
         let mut file = tiny::file("f32");
         let at = file.info_offset("norm");
         file.tensors.remove(file.index(name));

@@ -6,7 +6,7 @@ use half::f16;
 use super::schedule::{Item, Role};
 use crate::error::{Error, Limit};
 use crate::gguf::Storage;
-use crate::kernels::int8::Int8Matrix;
+use crate::kernels::int8::{Int8Matrix, Int8Vocabulary};
 use crate::weights::{Matrix, TensorKind, Weights};
 
 /// While the length of the file is not known, memory for a tensor is set aside in steps of at least so many numbers.
@@ -85,7 +85,7 @@ impl Collector {
         let (rows, columns) = matrix_shape(&info.shape)?;
         let kernel = match kind.0 {
             TensorKind::Convolution => *info.shape.last().unwrap_or(&1),
-            TensorKind::Plain | TensorKind::Matrix => 1,
+            TensorKind::Plain | TensorKind::Matrix | TensorKind::Vocabulary => 1,
         };
         let matrix = match kind.1 {
             Numbers::F32(buffer) => float_matrix(buffer.values, rows, columns, kernel)?,
@@ -94,7 +94,11 @@ impl Collector {
                 kernel_outermost(&mut buffer.values, columns, kernel);
                 let scales =
                     scales.take().ok_or_else(|| Error::Internal(format!("matrix `{}` has no scales", info.name)))?;
-                Matrix::Int8(Int8Matrix::pack(rows, columns, buffer.values, scales))
+                if kind.0 == TensorKind::Vocabulary {
+                    Matrix::Int8Vocabulary(Int8Vocabulary::new(rows, columns, buffer.values, scales))
+                } else {
+                    Matrix::Int8(Int8Matrix::pack(rows, columns, buffer.values, scales))
+                }
             }
         };
         weights.insert_matrix(info.name, matrix);

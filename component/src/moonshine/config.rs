@@ -154,7 +154,7 @@ impl Config {
         let mut add = |kind, name: String, shape: &[usize]| {
             specs.push(TensorSpec { name, shape: shape.to_vec(), kind });
         };
-        use TensorKind::{Convolution, Matrix, Plain};
+        use TensorKind::{Convolution, Matrix, Plain, Vocabulary};
         let (h, e, d) = (self.width, self.encoder_feed_forward, self.decoder_feed_forward);
         let root = "model.encoder";
         add(Plain, format!("{root}.conv1.weight"), &[h, 1, CONV1_KERNEL]);
@@ -178,7 +178,7 @@ impl Config {
         }
         add(Plain, format!("{root}.layer_norm.weight"), &[h]);
         let root = "model.decoder";
-        add(Matrix, format!("{root}.embed_tokens.weight"), &[self.vocabulary, h]);
+        add(Vocabulary, format!("{root}.embed_tokens.weight"), &[self.vocabulary, h]);
         for block in 0..self.decoder_blocks {
             let root = format!("{root}.layers.{block}");
             for attention in ["self_attn", "encoder_attn"] {

@@ -106,7 +106,7 @@ impl Linear {
     /// Whether its weights are 8-bit integers.
     #[must_use]
     pub fn is_int8(&self) -> bool {
-        matches!(self.weight, Matrix::Int8(_))
+        matches!(self.weight, Matrix::Int8(_) | Matrix::Int8Vocabulary(_))
     }
 
     /// Multiply-accumulate operations for one row of input.
@@ -119,17 +119,24 @@ impl Linear {
         match &self.weight {
             Matrix::Float(weight) => (weight.dims()[0], weight.dims()[1]),
             Matrix::Int8(weight) => (weight.rows(), weight.columns()),
+            Matrix::Int8Vocabulary(weight) => (weight.tokens(), weight.width()),
         }
     }
 
-    /// Rows `[n, in]` to `out`, `[n, out]`.
+    /// Rows `[n, in]` to `out`, `[n, out]`; of a vocabulary, the logits of
+    /// [`Int8Vocabulary::logits`](crate::kernels::int8::Int8Vocabulary::logits).
     ///
     /// # Errors
-    /// [`Error::Internal`] where the input was made for weights of the other kind, or its shape is another.
+    /// [`Error::Internal`] where the input was made for weights of the other kind, its shape is another, or a vocabulary in 8
+    /// bits is to do more than give logits.
     pub fn forward(&self, x: Input, output: Output, out: &mut [f32]) -> Result<(), Error> {
         match (&self.weight, x) {
             (Matrix::Int8(weight), Input::Int8(x)) => {
                 weight.multiply(x, self.bias.as_deref(), output, out);
+                Ok(())
+            }
+            (Matrix::Int8Vocabulary(weight), Input::Int8(x)) if self.bias.is_none() && output == Output::Replace => {
+                weight.logits(x, out);
                 Ok(())
             }
             (Matrix::Float(weight), Input::Float(x)) => self.float_forward(weight, x, output, out),
@@ -166,7 +173,8 @@ impl Linear {
             return Err(Error::Internal(format!("no output channel {channel}")));
         }
         match &self.weight {
-            Matrix::Int8(weight) => weight.dequantize_row(channel as usize, out),
+            Matrix::Int8Vocabulary(weight) => weight.embed(channel as usize, out),
+            Matrix::Int8(_) => return Err(Error::Internal("a layer's weights are no embeddings".into())),
             Matrix::Float(weight) => {
                 let row = weight.narrow(0, channel as usize, 1)?.to_dtype(DType::F32)?;
                 with_slice(&row, |row| out.copy_from_slice(row))?;

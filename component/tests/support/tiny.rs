@@ -22,6 +22,8 @@ pub(crate) const VOCABULARY: usize = 12;
 pub(crate) const ROWS: u32 = 5;
 pub(crate) const COLUMNS: u32 = 7;
 pub(crate) const CONVOLUTION: [usize; 3] = [4, 3, 5];
+/// Tokens and width.
+pub(crate) const EMBEDDINGS: [usize; 2] = [18, 3];
 
 thread_local! {
     static BUILT: RefCell<Option<Weights>> = const { RefCell::new(None) };
@@ -67,6 +69,7 @@ impl Plan for TinyPlan {
         vec![
             spec("norm", &[3], TensorKind::Plain),
             spec("linear", &[self.rows as usize, self.columns as usize], TensorKind::Matrix),
+            spec("vocabulary", &EMBEDDINGS, TensorKind::Vocabulary),
             spec("filter", &[2, 1, 3], TensorKind::Plain),
             spec("convolution", &CONVOLUTION, TensorKind::Convolution),
         ]
