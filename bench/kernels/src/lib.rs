@@ -9,7 +9,7 @@ use auricle_component::kernels::activation::Activation;
 use auricle_component::kernels::attention::KvCache;
 use auricle_component::kernels::filter::Filters;
 use auricle_component::kernels::int8::attention::{Int8KeyValues, Scratch};
-use auricle_component::kernels::int8::{Int8Matrix, Int8Rows, Output, variant};
+use auricle_component::kernels::int8::{Int8Matrix, Int8Rows, Int8Vocabulary, Output, variant};
 use auricle_component::kernels::norm::layer_norm;
 
 /// Samples from one window to the next, as in Moonshine's first convolution.
@@ -37,6 +37,10 @@ enum Job {
     Filter { filters: Filters, samples: Vec<f32>, out: Vec<f32> },
     /// Keys and values of `a` frames, 8 heads of `c`, into the form in which they are attended to.
     Remember { memory: Int8KeyValues, keys: Vec<f32>, values: Vec<f32> },
+    /// Logits of `b` tokens for `a` rows of `c`.
+    Logits { rows: Int8Rows, vocabulary: Int8Vocabulary, out: Vec<f32> },
+    /// [`Job::Multiply`], then [`Job::Logits`].
+    Token { multiply: Box<Job>, logits: Box<Job> },
 }
 
 thread_local! {
@@ -62,12 +66,7 @@ pub extern "C" fn prepare(kernel: u32, a: usize, b: usize, c: usize, short_sums:
     const HEADS: usize = 8;
     variant::set_short_sums(short_sums != 0);
     let job = match kernel {
-        0 => {
-            // Cubed, so that most are small, as a trained layer's are.
-            let weights = noise(b * c, 1).iter().map(|x| (x.powi(3) * 60.0) as i8).collect();
-            let matrix = Int8Matrix::pack(b, c, weights, vec![0.01; b]);
-            Job::Multiply { rows: Int8Rows::quantize(&noise(a * c, 2), a, c, c), matrix, out: vec![0.0; a * b] }
-        }
+        0 => multiply(a, b, c),
         1 => {
             let mut memory = Int8KeyValues::new(HEADS, c);
             memory.fill(&noise(b * HEADS * c, 1), &noise(b * HEADS * c, 2));
@@ -95,9 +94,30 @@ pub extern "C" fn prepare(kernel: u32, a: usize, b: usize, c: usize, short_sums:
             keys: noise(a * HEADS * c, 1),
             values: noise(a * HEADS * c, 2),
         },
+        10 => logits(a, b, c),
+        11 => Job::Token { multiply: Box::new(multiply(a, b, c)), logits: Box::new(logits(a, b, c)) },
         _ => panic!("there is no kernel {kernel}"),
     };
     JOB.with(|slot| *slot.borrow_mut() = Some(job));
+}
+
+/// Weights `[b, c]`. Cubed, so that most are small, as a trained layer's are.
+fn weights(b: usize, c: usize) -> Vec<i8> {
+    noise(b * c, 1).iter().map(|x| (x.powi(3) * 60.0) as i8).collect()
+}
+
+fn multiply(a: usize, b: usize, c: usize) -> Job {
+    let matrix = Int8Matrix::pack(b, c, weights(b, c), vec![0.01; b]);
+    Job::Multiply { rows: Int8Rows::quantize(&noise(a * c, 2), a, c, c), matrix, out: vec![0.0; a * b] }
+}
+
+fn logits(a: usize, b: usize, c: usize) -> Job {
+    let weights = weights(b, c);
+    // What a token's own embedding leads to, so that few are near the best, as in a trained model.
+    let row = |noise: f32, weight: &i8| 0.1 * f32::from(*weight) + noise;
+    let rows: Vec<f32> = noise(a * c, 2).into_iter().zip(&weights).map(|(noise, weight)| row(noise, weight)).collect();
+    let vocabulary = Int8Vocabulary::new(b, c, weights, vec![0.01; b]);
+    Job::Logits { rows: Int8Rows::quantize(&rows, a, c, c), vocabulary, out: vec![0.0; a * b] }
 }
 
 /// Runs the kernel that was set up, `times` times.
@@ -157,5 +177,10 @@ fn once(job: &mut Job) -> u32 {
             memory.fill(keys, values);
             memory.frames() as u32
         }
+        Job::Logits { rows, vocabulary, out } => {
+            vocabulary.logits(rows, out);
+            out[0].to_bits()
+        }
+        Job::Token { multiply, logits } => once(multiply) ^ once(logits),
     }
 }

@@ -43,6 +43,10 @@ pub enum Kernel {
     Filter = 8,
     /// Keys and values into the form in which they are attended to in 8 bits.
     Remember = 9,
+    /// Logits of a vocabulary, half from 4 bits and what could be the best from 8.
+    Logits = 10,
+    /// A row in 8 bits times a matrix in 8 bits, then logits of a vocabulary as large.
+    Token = 11,
 }
 
 impl Kernel {
@@ -60,6 +64,8 @@ impl Kernel {
             Self::Pick => "pick",
             Self::Filter => "filter",
             Self::Remember => "keys+values",
+            Self::Logits => "logits",
+            Self::Token => "token",
         }
     }
 
@@ -84,10 +90,11 @@ pub struct Case {
 }
 
 impl Case {
-    /// A row times 19 MB of weights, about as many as a token of Moonshine Tiny reads: as fast as memory gives them.
-    pub const STREAM: Self = Self::new(Kernel::Multiply, 1, 65536, 288);
+    /// A row times 9 MB of weights, and logits from 5 MB, about as much as a token of Moonshine Tiny reads: as fast as memory
+    /// gives them.
+    pub const STREAM: Self = Self::new(Kernel::Token, 1, 32768, 288);
     /// Everything that is measured.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::new(Kernel::Multiply, 32, 1152, 288),
         Self::new(Kernel::Multiply, 32, 288, 288),
         Self::new(Kernel::Multiply, 32, 288, 1152),
@@ -96,6 +103,7 @@ impl Case {
         Self::new(Kernel::Multiply, 1, 288, 288),
         Self::new(Kernel::Multiply, 1, 2304, 288),
         Self::new(Kernel::Multiply, 1, 32768, 288),
+        Self::new(Kernel::Logits, 1, 32768, 288),
         Self::STREAM,
         Self::new(Kernel::Attention, 413, 413, HEAD_SIZE),
         Self::new(Kernel::Attention, 1248, 1248, HEAD_SIZE),
@@ -119,7 +127,9 @@ impl Case {
     pub fn operations(self) -> f64 {
         let [a, b, c] = [self.a, self.b, self.c].map(f64::from);
         match self.kernel {
-            Kernel::Multiply | Kernel::Filter => 2.0 * a * b * c,
+            Kernel::Multiply | Kernel::Filter | Kernel::Logits => 2.0 * a * b * c,
+            // Both products.
+            Kernel::Token => 2.0 * 2.0 * a * b * c,
             // Queries times keys, and probabilities times values.
             Kernel::Attention | Kernel::FloatAttention => 2.0 * 2.0 * a * b * c * f64::from(HEADS),
             // Keys, and as many values.
@@ -132,7 +142,12 @@ impl Case {
     #[must_use]
     pub fn unit(self) -> &'static str {
         match self.kernel {
-            Kernel::Multiply | Kernel::Attention | Kernel::FloatAttention | Kernel::Filter => "Gop/s",
+            Kernel::Multiply
+            | Kernel::Attention
+            | Kernel::FloatAttention
+            | Kernel::Filter
+            | Kernel::Logits
+            | Kernel::Token => "Gop/s",
             _ => "Gvalue/s",
         }
     }
@@ -142,7 +157,7 @@ impl Case {
     pub fn shape(self) -> String {
         let Self { a, b, c, .. } = self;
         match self.kernel {
-            Kernel::Multiply | Kernel::Filter => format!("{a} × {b}×{c}"),
+            Kernel::Multiply | Kernel::Filter | Kernel::Logits | Kernel::Token => format!("{a} × {b}×{c}"),
             Kernel::Attention | Kernel::FloatAttention => format!("{a} to {b}"),
             Kernel::Remember => format!("{a} × {}", c * HEADS),
             _ => format!("{a} × {c}"),
@@ -232,7 +247,7 @@ impl Kernels {
         self.best_rate(|speed| of_build(speed) && speed.case.kernel.is_int8())
     }
 
-    /// The rate at which a row is multiplied with as many weights as a token reads, see [`Case::STREAM`].
+    /// The rate of a row's products with as many weights as a token reads, see [`Case::STREAM`].
     #[must_use]
     pub fn stream_rate_of(&self, runtime: Runtime, build: Build) -> Option<f64> {
         self.best_rate(|speed| (speed.runtime, speed.build, speed.case) == (runtime, build, Case::STREAM))

@@ -100,9 +100,9 @@ impl Tanh {
             8.3,
             // Of the numerator, from the highest degree down.
             1.079_825_8e-5,
-            2.890_170_2e-3,
+            2.890_17e-3,
             1.286_776_2e-1,
-            9.999_989_3e-1,
+            9.999_989e-1,
             // Of the denominator.
             2.263_046_8e-7,
             2.302_316_1e-4,

@@ -103,7 +103,7 @@ mod kernel {
         let mut column = 0;
         while column + ROUND * OCTET <= columns {
             let ([a, b], [c, d]) = (quads(column), quads(column + 2 * OCTET));
-            for (panel, at) in panels.into_iter().enumerate() {
+            for (panel, &at) in panels.iter().enumerate() {
                 for vector in 0..PANEL_VECTORS {
                     let bytes = |octet: usize| load(at, octet * OCTET_BYTES + vector * 16);
                     let (low, high) = (
@@ -118,7 +118,7 @@ mod kernel {
         }
         if column < columns {
             let [a, b] = quads(column);
-            for (panel, at) in panels.into_iter().enumerate() {
+            for (panel, &at) in panels.iter().enumerate() {
                 for vector in 0..PANEL_VECTORS {
                     let bytes = |octet: usize| load(at, octet * OCTET_BYTES + vector * 16);
                     add(panel * PANEL_VECTORS + vector, i16x8_add(octet(bytes(0), a), octet(bytes(1), b)));
@@ -170,7 +170,7 @@ mod kernel {
                     i32x4_shuffle::<2, 2, 2, 2>(activations, activations),
                     i32x4_shuffle::<3, 3, 3, 3>(highest, highest),
                 ];
-                for (panel, at) in panels.into_iter().enumerate() {
+                for (panel, &at) in panels.iter().enumerate() {
                     for vector in 0..PANEL_VECTORS {
                         let bytes = load(at, vector * 16);
                         let nibbles = |i: usize| if i < 3 { v128_and(bytes, masks[i]) } else { u16x8_shr(bytes, 12) };

@@ -119,13 +119,14 @@ impl Int8Vocabulary {
         for (row, out) in out.chunks_exact_mut(self.tokens).enumerate() {
             let row = Row::of(activations, row, self.width);
             let apart = self.rests.len() / ROW_PANELS;
+            let mut highest = F32x4::splat(f32::NEG_INFINITY);
             for panel in 0..apart {
-                self.coarse::<ROW_PANELS>(&row, panel, apart, out);
+                self.coarse::<ROW_PANELS>(&row, panel, apart, out, &mut highest);
             }
             for panel in ROW_PANELS * apart..self.rests.len() {
-                self.coarse::<1>(&row, panel, 0, out);
+                self.coarse::<1>(&row, panel, 0, out, &mut highest);
             }
-            self.refine(&row, out);
+            self.refine(&row, highest.highest_lane(), out);
         }
     }
 
@@ -152,9 +153,9 @@ impl Int8Vocabulary {
     }
 
     /// What 4 bits give of the tokens of `PANELS` panels that are `apart` from each other: memory gives more where it is read
-    /// in places that are far from each other.
+    /// in places that are far from each other. Keeps the largest in `highest`.
     #[inline(never)]
-    fn coarse<const PANELS: usize>(&self, row: &Row, first: usize, apart: usize, out: &mut [f32]) {
+    fn coarse<const PANELS: usize>(&self, row: &Row, first: usize, apart: usize, out: &mut [f32], highest: &mut F32x4) {
         let panel = |i: usize| first + i * apart;
         let bytes = nibbles::panel_bytes(self.stride);
         let panels: [&[u8]; PANELS] = std::array::from_fn(|i| &self.nibbles[panel(i) * bytes..][..bytes]);
@@ -172,40 +173,42 @@ impl Int8Vocabulary {
                 let steps = products[v].sub(zero.mul(sums)).to_f32().sub(middle);
                 steps.mul(scales.mul(scale)).add(by_chance)
             });
-            match out.get_mut(token..token + PANEL) {
-                Some(out) => {
-                    logits.iter().zip(out.as_chunks_mut::<LANES>().0).for_each(|(logits, to)| logits.store(to))
-                }
-                None => {
-                    let logits = logits.iter().flat_map(|logits| logits.to_array());
-                    out[token..].iter_mut().zip(logits).for_each(|(to, logit)| *to = logit);
+            // What pads the last panel is not looked at.
+            for (v, logits) in logits.into_iter().enumerate() {
+                match out.get_mut(vectors(v)).and_then(|out| out.as_mut_array()) {
+                    Some(out) => {
+                        logits.store(out);
+                        *highest = highest.max(logits);
+                    }
+                    None => {
+                        let there = out.get_mut(vectors(v).start..).unwrap_or_default();
+                        for (to, logit) in there.iter_mut().zip(logits.to_array()) {
+                            *to = logit;
+                            *highest = highest.max(F32x4::splat(logit));
+                        }
+                    }
                 }
             }
         }
     }
 
-    /// Puts the exact logits of all tokens that could have the largest, or come near it, in their places.
+    /// Puts the exact logits of all tokens that could have the largest, or come near it, in their places; `highest` is the
+    /// largest of what is there.
     #[inline(never)]
-    fn refine(&self, row: &Row, out: &mut [f32]) {
+    fn refine(&self, row: &Row, highest: f32, out: &mut [f32]) {
         // The token whose 4 bits give most is nearly always the best.
-        let (mut highest, mut panel_of_highest) = (f32::NEG_INFINITY, 0);
-        for (panel, logits) in out.chunks(PANEL).enumerate() {
-            let most = largest(logits);
-            if most > highest {
-                (highest, panel_of_highest) = (most, panel);
-            }
-        }
-        let first = panel_of_highest * PANEL;
+        let panel = out.chunks(PANEL).position(|logits| any_at_least(logits, highest)).unwrap_or(0);
+        let first = panel * PANEL;
         let likeliest = first + out[first..].iter().position(|&logit| logit == highest).unwrap_or(0);
         let mut best = self.exact(row, likeliest);
         for (panel, logits) in out.chunks_mut(PANEL).enumerate() {
             let (bound, by_chance) = self.rest(row, panel);
             let above = bound - by_chance + NEAR;
-            if largest(logits) + above < best {
+            if !any_at_least(logits, best - above) {
                 continue;
             }
             for (i, logit) in logits.iter_mut().enumerate() {
-                if *logit + above >= best {
+                if *logit >= best - above {
                     *logit = self.exact(row, panel * PANEL + i);
                     best = best.max(*logit);
                 }
@@ -223,12 +226,15 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The largest of up to [`PANEL`] logits.
+/// Whether any of up to [`PANEL`] logits is at least this large.
 #[inline(always)]
-fn largest(logits: &[f32]) -> f32 {
+fn any_at_least(logits: &[f32], least: f32) -> bool {
     match logits.as_chunks::<LANES>() {
-        ([a, b, c, d], []) => F32x4::load(a).max(F32x4::load(b)).max(F32x4::load(c).max(F32x4::load(d))).highest_lane(),
-        _ => logits.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+        ([a, b, c, d], []) => {
+            let [a, b, c, d] = [a, b, c, d].map(F32x4::load);
+            a.max(b).max(c.max(d)).any_at_least(F32x4::splat(least))
+        }
+        _ => logits.iter().any(|&logit| logit >= least),
     }
 }
 

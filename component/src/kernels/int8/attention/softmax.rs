@@ -3,8 +3,6 @@
 use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
 use vector::{Powers, Sums};
 
-/// The largest quantized probability.
-const PROBABILITY_MAX: i32 = 127;
 /// Steps into which a power of two is divided: exponents of 2 in such steps fill a byte, whose largest, −8.5, gives the
 /// probability 0, as all below it do.
 const STEPS: f32 = 30.0;
@@ -45,7 +43,7 @@ pub(super) fn probabilities_of(
         sum += sums.total();
     }
     let padding = &mut probabilities[frames..];
-    sum -= PROBABILITY_MAX * padding.len() as i32;
+    sum -= padding.iter().map(|&p| i32::from(p)).sum::<i32>();
     padding.fill(0);
     sum
 }
@@ -171,7 +169,7 @@ mod vector {
                 let [coarse, fine] = [POWERS[0][steps >> 4], POWERS[1][steps & 15]].map(u32::from);
                 let probability = (coarse * fine + (1 << (SHIFT - 1))) >> SHIFT;
                 *to = probability as u8;
-                sums.0 += probability as i32;
+                sums.0 += probability.cast_signed();
             }
         }
     }
