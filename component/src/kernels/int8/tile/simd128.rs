@@ -1,6 +1,7 @@
 //! Tiles with the 16-bit dot product that every engine has.
 
 use core::arch::wasm32::*;
+use core::hint::black_box;
 
 use super::{CHUNK, LANES, fits};
 use crate::kernels::lanes::I32x4;
@@ -55,10 +56,11 @@ pub(in crate::kernels) fn tile<
     let mut panels = panels.map(<[u8]>::as_ptr);
     // SAFETY: the panels hold all groups of these columns and vectors, and the rows whole chunks; see the assertion.
     let load = |from: *const u8, offset: usize| unsafe { i16x8_load_extend_i8x8(from.add(offset).cast()) };
-    let mut left = columns / GROUP;
-    // Pair by pair, and unrolled by hand: `spread` must know its lane. After each pair it may end. Columns are whole quads,
-    // so that it never does after an odd one; but the sums must be there where it may, and Cranelift, which puts off every
-    // computation until something that cannot wait needs it, would load all weights of a round and spill most of them.
+    // Pair by pair, and unrolled by hand: `spread` must know its lane. After each pair it may end, and there the sums must be:
+    // else Cranelift, which puts off every computation until something that cannot wait needs it, would load all weights of a
+    // round and spill most of them. Columns are whole quads, so that it never ends after an odd pair; but were that known, the
+    // compiler would take two pairs together, and every engine would spill sums: that costs a tenth.
+    let mut left = black_box(columns / GROUP);
     macro_rules! round {
         ($(($first:literal $($next:literal)*))*) => {
             loop {
