@@ -3,7 +3,6 @@
 //! Trained weights nearly always keep to [`FOUR_GROUPS_LIMIT`](super::tile::FOUR_GROUPS_LIMIT). Where they do not, the largest
 //! are made smaller, and what was taken off is multiplied by itself: the result is the same integer.
 
-use super::PANEL;
 use super::tile::{CHUNK, FOUR_GROUPS_LIMIT as LIMIT, LANES, QUAD};
 use crate::kernels::lanes::I32x4;
 
@@ -11,8 +10,9 @@ use crate::kernels::lanes::I32x4;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Excess {
     column: u32,
-    channel: u16,
-    weight: i16,
+    channel: u32,
+    /// It in the lane of its channel, and 0 in the others.
+    lanes: [i32; LANES],
 }
 
 impl Excess {
@@ -23,12 +23,12 @@ impl Excess {
 
     /// The weight's channel within its panel.
     pub(super) fn channel(self) -> usize {
-        usize::from(self.channel)
+        self.channel as usize
     }
 
     /// What was taken off it.
     pub(super) fn weight(self) -> i32 {
-        i32::from(self.weight)
+        self.lanes[self.channel() % LANES]
     }
 }
 
@@ -55,8 +55,9 @@ pub(super) fn take_off(panel: &mut [u8], stride: usize) -> Option<Vec<Excess>> {
                             return None;
                         }
                         weights[column] = (weights[column].cast_signed() - weight as i8).cast_unsigned();
-                        let column = (chunk * CHUNK + column) as u32;
-                        excess.push(Excess { column, channel: channel as u16, weight });
+                        let mut lanes = [0; LANES];
+                        lanes[channel % LANES] = i32::from(weight);
+                        excess.push(Excess { column: (chunk * CHUNK + column) as u32, channel: channel as u32, lanes });
                     }
                 }
             }
@@ -81,18 +82,13 @@ pub(super) fn put_back<const ROWS: usize, const VECTORS: usize>(
     excess: &[Excess],
     rows: [&[u8]; ROWS],
     vector: usize,
-    sums: [&mut [I32x4; VECTORS]; ROWS],
+    mut sums: [&mut [I32x4; VECTORS]; ROWS],
 ) {
-    // Rows within, so that no sum waits for the one before it.
-    let mut more = [[[0; LANES]; PANEL / LANES]; ROWS];
     for excess in excess {
-        for (row, more) in rows.iter().zip(&mut more) {
-            more.as_flattened_mut()[excess.channel()] += i32::from(row[excess.column()]) * excess.weight();
-        }
-    }
-    for (sums, more) in sums.into_iter().zip(&more) {
-        for (sum, more) in sums.iter_mut().zip(&more[vector..]) {
-            *sum = sum.add(I32x4::load(more));
+        // Whole vectors: one of which a lane was just written is slow to read.
+        let (weights, at) = (I32x4::load(&excess.lanes), excess.channel() / LANES - vector);
+        for (row, sums) in rows.iter().zip(&mut sums) {
+            sums[at] = sums[at].add(weights.mul(I32x4::splat(i32::from(row[excess.column()]))));
         }
     }
 }
