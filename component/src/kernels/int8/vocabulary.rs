@@ -15,8 +15,9 @@ use super::nibbles::{self, NIBBLE_MAX, PANEL, PANEL_VECTORS};
 use super::tile::{CHUNK, LANES, ROW_PANELS};
 use crate::kernels::lanes::{F32x4, I32x4};
 
-/// Logits that could be so near the largest are exact.
-const NEAR: f32 = 2.0;
+/// Logits that could be so near the largest are exact. In speech that leaves log-probabilities within 0.002 of what all exact
+/// logits give, and entropies within 0.02, for some twenty tokens of 32 768.
+const NEAR: f32 = 1.0;
 /// Half of the numbers of 4 bits, in steps: they stand around 0.
 const MIDDLE: f32 = 7.5;
 /// The largest magnitude of a row's weights, in steps: the few beyond 8 are cut.
@@ -109,7 +110,7 @@ impl Int8Vocabulary {
     }
 
     /// Logits of all tokens for each row of activations, `[rows, tokens]`. The largest of a row, and all that may be within
-    /// 2 of it, are exact; the others are as the module has them, and less than the largest.
+    /// 1 of it, are exact; the others are as the module has them, and less than the largest.
     ///
     /// # Panics
     /// If the shapes do not fit each other.
