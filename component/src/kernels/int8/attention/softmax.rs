@@ -1,19 +1,15 @@
 //! Scores into quantized probabilities.
 
+use super::PROBABILITY_MAX;
+use crate::kernels::constants;
 use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
-use vector::{Powers, Sums};
+use crate::kernels::low_bytes::LowBytes;
 
-/// Steps into which a power of two is divided: exponents of 2 in such steps fill a byte, whose largest, −8.5, gives the
-/// probability 0, as all below it do.
-const STEPS: f32 = 30.0;
-/// Chunks of 16 probabilities whose sums fit 16 bits in each of eight lanes.
-const SUMMED: usize = 128;
+/// Exponents of 2 below this, of which 127 times the power is 0.36, give the probability 0.
+const NOTHING: f32 = -8.5;
 
 /// Probabilities of scores relative to the largest, `highest`, as `0..=127`, and their sum. Scores from `frames` on are padding
 /// and get 0.
-///
-/// `exponent_scale` is what scores are multiplied with to be exponents of 2, which are rounded to 1/30: the probability is
-/// within 1.2 hundredths of what it would be, and half a step more.
 #[inline(never)]
 pub(super) fn probabilities_of(
     scores: &mut [f32],
@@ -25,188 +21,103 @@ pub(super) fn probabilities_of(
     // Padding gets the largest probability, which is known, and is taken off again.
     scores[frames..].fill(highest);
     let highest = F32x4::splat(highest);
-    let scale = F32x4::splat(exponent_scale * STEPS);
-    let rounding = F32x4::splat(ROUNDING);
-    let powers = Powers::read();
-    let mut sum = 0;
-    let parts = scores.chunks(SUMMED * 16).zip(probabilities.chunks_mut(SUMMED * 16));
-    for (scores, probabilities) in parts {
-        let mut sums = Sums::default();
-        for (scores, to) in scores.as_chunks::<16>().0.iter().zip(probabilities.as_chunks_mut::<16>().0) {
-            let (quarters, _) = scores.as_chunks::<4>();
-            let steps: [I32x4; 4] = std::array::from_fn(|i| {
-                let below = highest.sub(F32x4::load(&quarters[i]));
-                below.mul(scale).add(rounding).to_bits().sub(rounding.to_bits())
-            });
-            powers.of(steps, to, &mut sums);
+    let scale = F32x4::splat(exponent_scale);
+    let power = Power::read();
+    let [nothing] = constants::read(&[NOTHING]);
+    let low_bytes = LowBytes::read();
+    let mut sums = I32x4::splat(0);
+    let mut vectors = 0;
+    for (scores, to) in scores.as_chunks::<16>().0.iter().zip(probabilities.as_chunks_mut::<16>().0) {
+        let (quarters, _) = scores.as_chunks::<4>();
+        let quarters: [F32x4; 4] = std::array::from_fn(|i| F32x4::load(&quarters[i]).sub(highest).mul(scale));
+        // A third of all chunks in ten seconds of speech, and half of them in thirty, are far below the largest.
+        let most = quarters[0].max(quarters[1]).max(quarters[2].max(quarters[3]));
+        if !most.any_at_least(nothing) {
+            *to = [0; 16];
+            continue;
         }
-        sum += sums.total();
+        let quarters = quarters.map(|x| power.of(x));
+        vectors += 4;
+        sums = sums.add(quarters[0].add(quarters[1])).add(quarters[2].add(quarters[3]));
+        low_bytes.write(quarters, to);
     }
+    // What stands above the low bits in every lane is known, and is taken off all at once; sums wrap around.
+    sums = sums.sub(F32x4::splat(ROUNDING).to_bits().mul(I32x4::splat(vectors)));
     let padding = &mut probabilities[frames..];
-    sum -= padding.iter().map(|&p| i32::from(p)).sum::<i32>();
+    let taken_off: i32 = padding.iter().map(|&p| i32::from(p)).sum();
     padding.fill(0);
-    sum
+    sums.to_array().into_iter().sum::<i32>() - taken_off
 }
 
-/// 255 · 2^(−i · `steps` / [`STEPS`]) for i of 0..16, rounded.
-const fn powers(steps: u32) -> [u8; 16] {
-    /// 2^(−1/30).
-    const STEP: f64 = 0.977_159_968_434_245_9;
-    let mut powers = [0; 16];
-    let (mut i, mut power) = (0, 255.0);
-    while i < 16 {
-        powers[i] = (power + 0.5) as u8;
-        let mut step = 0;
-        while step < steps {
-            power *= STEP;
-            step += 1;
-        }
-        i += 1;
-    }
-    powers
-}
+/// `round(127 · 2^x)` for x ≤ 0, in the low bits of [`ROUNDING`]: the numbers it is computed with.
+///
+/// 2^x = 2^k · 2^f with |f| ≤ 1/2, and 2^f by a polynomial that is within 1.1 · 10⁻⁴ of it (minimax of degree 3), far
+/// within half a step of 1/127.
+struct Power([F32x4; 7]);
 
-/// By the high four bits of a number of steps, and by the low four: a power is the product of both.
-static POWERS: [[u8; 16]; 2] = [powers(16), powers(1)];
-/// What a product of two powers is multiplied with, as a shift, to be a probability: 255 · 255 / 2⁹ is 127.
-const SHIFT: u32 = 9;
-
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-mod vector {
-    use core::arch::wasm32::*;
-    use core::hint::black_box;
-
-    use super::{I32x4, POWERS, SHIFT};
-
-    /// Read as [`constants`](crate::kernels::constants) has it.
-    #[derive(Clone, Copy)]
-    pub(super) struct Powers {
-        coarse: v128,
-        fine: v128,
-        low_bits: v128,
-        half: v128,
+impl Power {
+    #[inline(always)]
+    fn read() -> Self {
+        // Below the first, everything rounds to 0.
+        Self(constants::read(&[
+            -24.0,
+            ROUNDING,
+            0.055_171_66,
+            0.242_611_12,
+            0.693_260_99,
+            0.999_928_07,
+            PROBABILITY_MAX,
+        ]))
     }
 
-    /// Sums of probabilities, eight of 16 bits.
-    pub(super) struct Sums(v128);
-
-    impl Default for Sums {
-        fn default() -> Self {
-            Self(i16x8_splat(0))
-        }
-    }
-
-    impl Sums {
-        pub(super) fn total(self) -> i32 {
-            let sums = I32x4(u32x4_extadd_pairwise_u16x8(self.0));
-            sums.to_array().into_iter().sum()
-        }
-    }
-
-    #[allow(unsafe_code)] // There is no safe load or store of a vector; the arrays' types keep both in bounds.
-    impl Powers {
-        #[inline(always)]
-        pub(super) fn read() -> Self {
-            static LOW_BITS: [u8; 16] = [15; 16];
-            static HALF: [u16; 8] = [1 << (SHIFT - 1); 8];
-            let [coarse, fine] = black_box(&POWERS);
-            // SAFETY: each is 16 readable bytes.
-            unsafe {
-                Self {
-                    coarse: v128_load(coarse.as_ptr().cast()),
-                    fine: v128_load(fine.as_ptr().cast()),
-                    low_bits: v128_load(black_box(&LOW_BITS).as_ptr().cast()),
-                    half: v128_load(black_box(&HALF).as_ptr().cast()),
-                }
-            }
-        }
-
-        /// Writes the probabilities so many steps below the largest, and adds them to `sums`.
-        #[inline(always)]
-        pub(super) fn of(self, [a, b, c, d]: [I32x4; 4], to: &mut [u8; 16], sums: &mut Sums) {
-            let steps = u8x16_narrow_i16x8(i16x8_narrow_i32x4(a.0, b.0), i16x8_narrow_i32x4(c.0, d.0));
-            let coarse = i8x16_swizzle(self.coarse, v128_and(u16x8_shr(steps, 4), self.low_bits));
-            let fine = i8x16_swizzle(self.fine, v128_and(steps, self.low_bits));
-            let rounded = |product| u16x8_shr(i16x8_add(product, self.half), SHIFT);
-            let low = rounded(u16x8_extmul_low_u8x16(coarse, fine));
-            let high = rounded(u16x8_extmul_high_u8x16(coarse, fine));
-            sums.0 = i16x8_add(sums.0, i16x8_add(low, high));
-            // SAFETY: the array is 16 writable bytes, and the store takes any alignment.
-            unsafe { v128_store(to.as_mut_ptr().cast(), u8x16_narrow_i16x8(low, high)) };
-        }
-    }
-}
-
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-mod vector {
-    use super::{I32x4, POWERS, SHIFT};
-
-    /// Nothing to be read.
-    #[derive(Clone, Copy)]
-    pub(super) struct Powers;
-
-    /// A sum of probabilities.
-    #[derive(Default)]
-    pub(super) struct Sums(i32);
-
-    impl Sums {
-        pub(super) fn total(self) -> i32 {
-            self.0
-        }
-    }
-
-    impl Powers {
-        #[inline(always)]
-        pub(super) fn read() -> Self {
-            Self
-        }
-
-        /// Writes the probabilities so many steps below the largest, and adds them to `sums`.
-        #[inline(always)]
-        pub(super) fn of(self, steps: [I32x4; 4], to: &mut [u8; 16], sums: &mut Sums) {
-            for (to, steps) in to.iter_mut().zip(steps.iter().flat_map(|steps| steps.0)) {
-                let steps = steps.clamp(0, 255) as usize;
-                let [coarse, fine] = [POWERS[0][steps >> 4], POWERS[1][steps & 15]].map(u32::from);
-                let probability = (coarse * fine + (1 << (SHIFT - 1))) >> SHIFT;
-                *to = probability as u8;
-                sums.0 += probability.cast_signed();
-            }
-        }
+    #[inline(always)]
+    fn of(&self, x: F32x4) -> I32x4 {
+        let [lowest, rounding, p3, p2, p1, p0, most] = self.0;
+        let x = x.max(lowest);
+        let rounded = x.add(rounding);
+        let f = x.sub(rounded.sub(rounding));
+        let p = [p2, p1, p0].into_iter().fold(p3, |p, next| next.add_product(p, f));
+        // The integer k lies in the low bits of `rounded`; the others are shifted out.
+        let power = p.to_bits().add(rounded.to_bits().shift_left::<23>()).as_f32_bits();
+        power.mul(most).add(rounding).to_bits()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{SUMMED, probabilities_of};
+    use super::{NOTHING, Power, probabilities_of};
+    use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
     use crate::kernels::testing::Noise;
 
-    #[test]
-    fn probabilities_are_powers_of_two_within_their_bound() {
-        let scores: Vec<f32> = (0..4000).map(|i| 50.0 - i as f32 / 160.0).collect();
-        let mut probabilities = vec![9; scores.len()];
-        let sum = probabilities_of(&mut scores.clone(), scores.len(), 50.0, 1.0, &mut probabilities);
-        assert_eq!(probabilities[0], 127);
-        for (&is, score) in probabilities.iter().zip(&scores) {
-            let want = 127.0 * f64::from(score - 50.0).exp2();
-            assert!((f64::from(is) - want).abs() < 0.012 * want + 1.0, "2^{}: {is}, {want}", score - 50.0);
-            assert!(is == 0 || want > 0.25, "2^{}: {is}, {want}", score - 50.0);
-        }
-        assert_eq!(sum, probabilities.iter().map(|&p| i32::from(p)).sum::<i32>());
+    fn probability(x: f32) -> i32 {
+        let bits: I32x4 = Power::read().of(F32x4::splat(x)).sub(F32x4::splat(ROUNDING).to_bits());
+        bits.to_array()[0]
     }
 
     #[test]
-    fn padding_gets_nothing_and_scores_however_low_get_nothing() {
+    fn chunks_far_below_the_largest_get_what_each_score_would() {
+        assert_eq!(probability(NOTHING), 0);
         let mut noise = Noise::new(8);
-        // More than are summed up at once, the last of them partly padding.
-        let frames = 2 * SUMMED * 16 + 150;
-        for spread in [1e-3, 6.0, 40.0, 1e9] {
-            let mut scores: Vec<f32> = (0..frames + 10).map(|_| spread * (noise.next() - 1.0)).collect();
-            scores[7] = 0.0;
-            let mut probabilities = vec![9; frames + 10];
-            let sum = probabilities_of(&mut scores, frames, 0.0, 1.0, &mut probabilities);
-            assert_eq!(probabilities[frames..], [0; 10]);
-            assert_eq!(sum, probabilities.iter().map(|&p| i32::from(p)).sum::<i32>());
-            assert!(scores.iter().zip(&probabilities).all(|(&score, &p)| score > -9.0 || p == 0), "{spread}");
+        for spread in [1.0, 6.0, 12.0, 40.0] {
+            // Chunks of all heights, the last of them partly padding.
+            let scores: Vec<f32> = (0..160).map(|i| spread * (noise.next() + (i / 16 % 5) as f32)).collect();
+            let mut probabilities = [9; 160];
+            let highest = scores[..150].iter().copied().fold(f32::MIN, f32::max);
+            let sum = probabilities_of(&mut scores.clone(), 150, highest, 1.0, &mut probabilities);
+            let want = scores[..150].iter().map(|x| probability(x - highest));
+            let want: Vec<i32> = want.chain([0; 10]).collect();
+            assert_eq!(probabilities.map(i32::from).as_slice(), want);
+            assert_eq!(sum, want.iter().sum::<i32>());
+        }
+    }
+
+    #[test]
+    fn probabilities_are_rounded_powers_of_two() {
+        for i in 0..4000 {
+            let x = -(i as f32) / 160.0;
+            let is = probability(x);
+            let want = 127.0 * f64::from(x).exp2();
+            assert!((f64::from(is) - want).abs() < 0.52, "2^{x}: {is}, {want}");
         }
     }
 }
