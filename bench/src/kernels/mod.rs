@@ -363,7 +363,7 @@ pub(crate) mod tests {
             best_us,
             bits: 7,
         };
-        let (product, pick) = (Case::ALL[1], Case::ALL[17]);
+        let (product, pick) = (Case::ALL[1], Case::ALL[18]);
         Kernels {
             speeds: vec![
                 speed(Build::RelaxedSimd, product, Loop::ShortSums, 50.0),
