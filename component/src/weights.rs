@@ -43,6 +43,20 @@ pub enum Matrix {
     Int8Vocabulary(Int8Vocabulary),
 }
 
+impl Matrix {
+    /// Packs row-major integers `[rows, columns]` with one scale per row, as a tensor of this kind is computed with.
+    ///
+    /// # Panics
+    /// If the lengths do not fit the shape: the loader makes them so.
+    #[must_use]
+    pub fn int8(kind: TensorKind, rows: usize, columns: usize, weights: Vec<i8>, scales: Vec<f32>) -> Self {
+        match kind {
+            TensorKind::Vocabulary => Self::Int8Vocabulary(Int8Vocabulary::new(rows, columns, weights, scales)),
+            _ => Self::Int8(Int8Matrix::pack(rows, columns, weights, scales)),
+        }
+    }
+}
+
 /// All tensors of a model, by name.
 #[derive(Debug, Default)]
 pub struct Weights {

@@ -6,7 +6,6 @@ use half::f16;
 use super::schedule::{Item, Role};
 use crate::error::{Error, Limit};
 use crate::gguf::Storage;
-use crate::kernels::int8::{Int8Matrix, Int8Vocabulary};
 use crate::weights::{Matrix, TensorKind, Weights};
 
 /// While the length of the file is not known, memory for a tensor is set aside in steps of at least so many numbers.
@@ -94,11 +93,7 @@ impl Collector {
                 kernel_outermost(&mut buffer.values, columns, kernel);
                 let scales =
                     scales.take().ok_or_else(|| Error::Internal(format!("matrix `{}` has no scales", info.name)))?;
-                if kind.0 == TensorKind::Vocabulary {
-                    Matrix::Int8Vocabulary(Int8Vocabulary::new(rows, columns, buffer.values, scales))
-                } else {
-                    Matrix::Int8(Int8Matrix::pack(rows, columns, buffer.values, scales))
-                }
+                Matrix::int8(kind.0, rows, columns, buffer.values, scales)
             }
         };
         weights.insert_matrix(info.name, matrix);

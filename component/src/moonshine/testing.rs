@@ -6,7 +6,6 @@ use candle_core::{Device, Tensor};
 
 use super::MoonshineModel;
 use super::config::Config;
-use crate::kernels::int8::{Int8Matrix, Int8Vocabulary};
 use crate::kernels::testing::Noise;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{Matrix, TensorKind, Weights};
@@ -42,12 +41,7 @@ pub(crate) fn weights(config: &Config) -> Weights {
         } else {
             let values = noise.take(count).iter().map(|x| (x * 100.0) as i8).collect();
             let (rows, columns, scales) = (spec.shape[0], count / spec.shape[0], vec![0.01; spec.shape[0]]);
-            let matrix = if spec.kind == TensorKind::Vocabulary {
-                Matrix::Int8Vocabulary(Int8Vocabulary::new(rows, columns, values, scales))
-            } else {
-                Matrix::Int8(Int8Matrix::pack(rows, columns, values, scales))
-            };
-            weights.insert_matrix(spec.name, matrix);
+            weights.insert_matrix(spec.name, Matrix::int8(spec.kind, rows, columns, values, scales));
         }
     }
     weights

@@ -3,13 +3,9 @@
 //! For every eight columns, a panel has four bytes of each of its channels. Their nibbles lie where the engine's instructions
 //! take them from with the fewest masks and shifts.
 
-use super::tile::LANES;
+use super::{PANEL, PANEL_VECTORS};
 use crate::kernels::lanes::I32x4;
 
-/// Channels of a panel.
-pub(super) const PANEL: usize = 16;
-/// Vectors of sums in a panel.
-pub(super) const PANEL_VECTORS: usize = PANEL / LANES;
 /// The largest number.
 pub(super) const NIBBLE_MAX: u8 = 15;
 /// Columns that lie together.
@@ -195,7 +191,8 @@ mod kernel {
 
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod kernel {
-    use super::{I32x4, LANES, NIBBLE_MAX, OCTET, OCTET_BYTES, PANEL_VECTORS};
+    use super::super::tile::LANES;
+    use super::{I32x4, NIBBLE_MAX, OCTET, OCTET_BYTES, PANEL_VECTORS};
 
     /// Where each column's nibble is in the four bytes of an octet.
     pub(super) const SHIFTS: [u32; OCTET] = [0, 8, 16, 24, 4, 12, 20, 28];

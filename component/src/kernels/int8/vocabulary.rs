@@ -10,9 +10,9 @@
 //! have by chance: the mean of the exponential of a normal variable. Those within [`NEAR`] of what could be the best are
 //! computed from `w` too.
 
-use super::Int8Rows;
-use super::nibbles::{self, NIBBLE_MAX, PANEL, PANEL_VECTORS};
+use super::nibbles::{self, NIBBLE_MAX};
 use super::tile::{CHUNK, LANES, ROW_PANELS};
+use super::{Int8Rows, PANEL, PANEL_VECTORS};
 use crate::kernels::lanes::{F32x4, I32x4};
 
 /// Logits that could be so near the largest are exact. In speech that leaves log-probabilities within 0.002 of what all exact
