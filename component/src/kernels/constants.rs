@@ -7,6 +7,7 @@
 use std::hint::black_box;
 
 use super::lanes::F32x4;
+use super::lanes16::I16x8;
 
 /// Each number in all lanes of a vector.
 #[inline(always)]
@@ -14,4 +15,12 @@ use super::lanes::F32x4;
 pub(in crate::kernels) fn read<const N: usize>(numbers: &'static [f32; N]) -> [F32x4; N] {
     let numbers = black_box(numbers);
     std::array::from_fn(|i| F32x4::splat(numbers[i]))
+}
+
+/// The same for integers of 16 bits.
+#[inline(always)]
+#[must_use]
+pub(in crate::kernels) fn read16<const N: usize>(numbers: &'static [i16; N]) -> [I16x8; N] {
+    let numbers = black_box(numbers);
+    std::array::from_fn(|i| I16x8::splat(numbers[i]))
 }

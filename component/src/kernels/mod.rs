@@ -7,6 +7,7 @@ pub mod filter;
 pub(crate) mod float;
 pub mod int8;
 pub(crate) mod lanes;
+pub(crate) mod lanes16;
 mod low_bytes;
 pub mod norm;
 

@@ -1,12 +1,22 @@
-//! Scores into quantized probabilities.
+//! Scores into quantized probabilities, in lanes of 16 bits.
+//!
+//! A score's distance from the largest is an integer of [`STEPS_PER_OCTAVE`] steps for each octave: a factor of two in its
+//! probability. Of `j` octaves and a fraction `f` of one, the probability is `2^−f · 127 · 2^−j`.
 
-use super::PROBABILITY_MAX;
 use crate::kernels::constants;
 use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
-use crate::kernels::low_bytes::LowBytes;
+use crate::kernels::lanes16::I16x8;
 
-/// Exponents of 2 below this, of which 127 times the power is 0.36, give the probability 0.
-const NOTHING: f32 = -8.5;
+/// Steps of a distance in which the probability halves.
+const STEPS_PER_OCTAVE: f32 = 2048.0;
+/// Bits of a distance below its octaves.
+const FRACTION_BITS: u32 = 11;
+/// Octaves after which a probability rounds to 0.
+const OCTAVES: usize = 8;
+/// The largest score, in steps, with which sums with [`ROUNDING`] are integers.
+const NEAR: f32 = 2_097_152.0;
+/// Scores, a multiple of 16, whose probabilities sum to what 16 bits hold in each of eight lanes.
+const SHORT_SUM: usize = 2048;
 
 /// Probabilities of scores relative to the largest, `highest`, as `0..=127`, and their sum. Scores from `frames` on are padding
 /// and get 0.
@@ -14,110 +24,159 @@ const NOTHING: f32 = -8.5;
 pub(super) fn probabilities_of(
     scores: &mut [f32],
     frames: usize,
-    highest: f32,
+    mut highest: f32,
     exponent_scale: f32,
     probabilities: &mut [u8],
 ) -> i32 {
+    let steps = exponent_scale * STEPS_PER_OCTAVE;
+    if (highest * steps).abs() > NEAR {
+        scores.iter_mut().for_each(|score| *score -= highest);
+        highest = 0.0;
+    }
     // Padding gets the largest probability, which is known, and is taken off again.
     scores[frames..].fill(highest);
-    let highest = F32x4::splat(highest);
-    let scale = F32x4::splat(exponent_scale);
+    // A float of this size is an integer; and those of larger ones, which are no distances, are larger as integers too.
+    let top = F32x4::splat(ROUNDING + highest * steps);
+    let steps = F32x4::splat(steps);
+    let [rounding] = constants::read(&[ROUNDING]);
+    let distance = |scores: &[f32; 4]| top.sub(F32x4::load(scores).mul(steps)).to_bits().sub(rounding.to_bits());
     let power = Power::read();
-    let [nothing] = constants::read(&[NOTHING]);
-    let low_bytes = LowBytes::read();
     let mut sums = I32x4::splat(0);
-    let mut vectors = 0;
-    for (scores, to) in scores.as_chunks::<16>().0.iter().zip(probabilities.as_chunks_mut::<16>().0) {
-        let (quarters, _) = scores.as_chunks::<4>();
-        let quarters: [F32x4; 4] = std::array::from_fn(|i| F32x4::load(&quarters[i]).sub(highest).mul(scale));
-        // A third of all chunks in ten seconds of speech, and half of them in thirty, are far below the largest.
-        let most = quarters[0].max(quarters[1]).max(quarters[2].max(quarters[3]));
-        if !most.any_at_least(nothing) {
-            *to = [0; 16];
-            continue;
+    for (scores, to) in scores.chunks(SHORT_SUM).zip(probabilities.chunks_mut(SHORT_SUM)) {
+        let mut short = I16x8::splat(0);
+        for (scores, to) in scores.as_chunks::<16>().0.iter().zip(to.as_chunks_mut::<16>().0) {
+            let [a, b, c, d] = scores.as_chunks::<4>().0.first_chunk().expect("four quarters").each_ref().map(distance);
+            let halves = [I16x8::narrow(a, b), I16x8::narrow(c, d)];
+            // A third of all chunks in ten seconds of speech, and half of them in thirty, are far below the largest.
+            if power.is_nothing(halves) {
+                *to = [0; 16];
+                continue;
+            }
+            let halves = halves.map(|distances| power.of(distances));
+            short = short.add(halves[0].add(halves[1]));
+            I16x8::store_bytes(halves, to);
         }
-        let quarters = quarters.map(|x| power.of(x));
-        vectors += 4;
-        sums = sums.add(quarters[0].add(quarters[1])).add(quarters[2].add(quarters[3]));
-        low_bytes.write(quarters, to);
+        sums = sums.add(short.add_neighbours());
     }
-    // What stands above the low bits in every lane is known, and is taken off all at once; sums wrap around.
-    sums = sums.sub(F32x4::splat(ROUNDING).to_bits().mul(I32x4::splat(vectors)));
     let padding = &mut probabilities[frames..];
     let taken_off: i32 = padding.iter().map(|&p| i32::from(p)).sum();
     padding.fill(0);
     sums.to_array().into_iter().sum::<i32>() - taken_off
 }
 
-/// `round(127 · 2^x)` for x ≤ 0, in the low bits of [`ROUNDING`]: the numbers it is computed with.
+/// `round(127 · 2^−x)` for distances ≥ 0: the numbers it is computed with.
 ///
-/// 2^x = 2^k · 2^f with |f| ≤ 1/2, and 2^f by a polynomial that is within 1.1 · 10⁻⁴ of it (minimax of degree 3), far
-/// within half a step of 1/127.
-struct Power([F32x4; 7]);
+/// 2^−f is a polynomial in steps of 2⁻¹⁵, `c₀ − f · (c₁ − f · (c₂ − f · c₃))`, that is within 8 · 10⁻⁵ of it (minimax of degree
+/// 3, and then the best of the integers around). 127 · 2^(8−j) is an exact integer, of which a table has the bytes.
+struct Power {
+    polynomial: [I16x8; 4],
+    whole_octaves: I16x8,
+    fraction: I16x8,
+    /// What makes of an octave the indexes of both bytes: a factor, and what is added.
+    indexes: [I16x8; 2],
+    half: I16x8,
+    nothing: I16x8,
+}
 
 impl Power {
+    /// Bits after the point before a power is rounded.
+    const POINT: u32 = 8;
+
     #[inline(always)]
     fn read() -> Self {
-        // Below the first, everything rounds to 0.
-        Self(constants::read(&[
-            -24.0,
-            ROUNDING,
-            0.055_171_66,
-            0.242_611_12,
-            0.693_260_99,
-            0.999_928_07,
-            PROBABILITY_MAX,
-        ]))
+        const WHOLE_OCTAVES: [i16; OCTAVES] = {
+            let mut whole = [127 << Power::POINT; OCTAVES];
+            let mut octave = 1;
+            while octave < OCTAVES {
+                whole[octave] = whole[octave - 1] / 2;
+                octave += 1;
+            }
+            whole
+        };
+        let whole_octaves = I16x8::load(std::hint::black_box(&WHOLE_OCTAVES));
+        let [c0, c1, c2, c3, fraction, both, second, half, nothing] = constants::read16(
+            const {
+                &[
+                    32_766,
+                    22_655,
+                    7570,
+                    1299,
+                    ((1 << FRACTION_BITS) - 1) << (15 - FRACTION_BITS),
+                    0x0202,
+                    0x0100,
+                    1 << (Self::POINT - 1),
+                    (OCTAVES << FRACTION_BITS) as i16,
+                ]
+            },
+        );
+        Self { polynomial: [c0, c1, c2, c3], whole_octaves, fraction, indexes: [both, second], half, nothing }
+    }
+
+    /// Whether all of these are so far that they give 0.
+    #[inline(always)]
+    fn is_nothing(&self, [a, b]: [I16x8; 2]) -> bool {
+        !a.min(b).any_less(self.nothing)
     }
 
     #[inline(always)]
-    fn of(&self, x: F32x4) -> I32x4 {
-        let [lowest, rounding, p3, p2, p1, p0, most] = self.0;
-        let x = x.max(lowest);
-        let rounded = x.add(rounding);
-        let f = x.sub(rounded.sub(rounding));
-        let p = [p2, p1, p0].into_iter().fold(p3, |p, next| next.add_product(p, f));
-        // The integer k lies in the low bits of `rounded`; the others are shifted out.
-        let power = p.to_bits().add(rounded.to_bits().shift_left::<23>()).as_f32_bits();
-        power.mul(most).add(rounding).to_bits()
+    fn of(&self, distances: I16x8) -> I16x8 {
+        let [c0, c1, c2, c3] = self.polynomial;
+        let f = distances.shift_left::<{ 15 - FRACTION_BITS }>().and(self.fraction);
+        let power = c0.sub(f.mul_fractions(c1.sub(f.mul_fractions(c2.sub(f.mul_fractions(c3))))));
+        let [both, second] = self.indexes;
+        let indexes = distances.shift_right::<FRACTION_BITS>().mul(both).add(second);
+        let power = power.mul_fractions(self.whole_octaves.bytes_at(indexes));
+        power.add(self.half).shift_right::<{ Self::POINT }>()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{NOTHING, Power, probabilities_of};
-    use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
+    use super::{Power, STEPS_PER_OCTAVE, probabilities_of};
+    use crate::kernels::lanes16::I16x8;
     use crate::kernels::testing::Noise;
 
-    fn probability(x: f32) -> i32 {
-        let bits: I32x4 = Power::read().of(F32x4::splat(x)).sub(F32x4::splat(ROUNDING).to_bits());
-        bits.to_array()[0]
-    }
-
-    #[test]
-    fn chunks_far_below_the_largest_get_what_each_score_would() {
-        assert_eq!(probability(NOTHING), 0);
-        let mut noise = Noise::new(8);
-        for spread in [1.0, 6.0, 12.0, 40.0] {
-            // Chunks of all heights, the last of them partly padding.
-            let scores: Vec<f32> = (0..160).map(|i| spread * (noise.next() + (i / 16 % 5) as f32)).collect();
-            let mut probabilities = [9; 160];
-            let highest = scores[..150].iter().copied().fold(f32::MIN, f32::max);
-            let sum = probabilities_of(&mut scores.clone(), 150, highest, 1.0, &mut probabilities);
-            let want = scores[..150].iter().map(|x| probability(x - highest));
-            let want: Vec<i32> = want.chain([0; 10]).collect();
-            assert_eq!(probabilities.map(i32::from).as_slice(), want);
-            assert_eq!(sum, want.iter().sum::<i32>());
-        }
+    fn probability(distance: i16) -> u8 {
+        let mut bytes = [0; 16];
+        I16x8::store_bytes([Power::read().of(I16x8::splat(distance)); 2], &mut bytes);
+        bytes[0]
     }
 
     #[test]
     fn probabilities_are_rounded_powers_of_two() {
-        for i in 0..4000 {
-            let x = -(i as f32) / 160.0;
-            let is = probability(x);
-            let want = 127.0 * f64::from(x).exp2();
-            assert!((f64::from(is) - want).abs() < 0.52, "2^{x}: {is}, {want}");
+        for distance in 0..=i16::MAX {
+            let is = f64::from(probability(distance));
+            let want = 127.0 * (-f64::from(distance) / f64::from(STEPS_PER_OCTAVE)).exp2();
+            assert!((is - want).abs() < 0.503, "{distance}: {is}, {want}");
+            assert_eq!(is == 0.0, Power::read().is_nothing([I16x8::splat(distance); 2]) || is == 0.0);
         }
+    }
+
+    #[test]
+    fn chunks_of_all_heights_get_what_each_score_would() {
+        let mut noise = Noise::new(8);
+        for (spread, level) in [(1.0, 0.0), (6.0, -30.0), (12.0, 900.0), (40.0, 5000.0), (1e6, -1e6), (1e30, 0.0)] {
+            // Some chunks are far below the largest, and the last of them is partly padding.
+            let scores: Vec<f32> =
+                (0..160).map(|i| level + spread * (noise.next() + (i / 16 % 5) as f32)).collect();
+            let mut probabilities = [9; 160];
+            let highest = scores[..150].iter().copied().fold(f32::MIN, f32::max);
+            let sum = probabilities_of(&mut scores.clone(), 150, highest, 1.0, &mut probabilities);
+            for (&is, score) in probabilities[..150].iter().zip(&scores) {
+                let want = 127.0 * (f64::from(*score) - f64::from(highest)).exp2();
+                assert!((f64::from(is) - want).abs() < 0.6, "{score} of {highest}: {is}, {want}");
+            }
+            assert_eq!(probabilities[150..], [0; 10]);
+            assert_eq!(sum, probabilities.iter().map(|&p| i32::from(p)).sum::<i32>());
+        }
+    }
+
+    #[test]
+    fn as_many_scores_as_there_may_be_are_summed() {
+        let frames = 16 * 1000;
+        let mut probabilities = vec![0; frames];
+        let sum = probabilities_of(&mut vec![3.0; frames], frames, 3.0, 1.0, &mut probabilities);
+        assert!(probabilities.iter().all(|&p| p == 127));
+        assert_eq!(sum, 127 * frames as i32);
     }
 }
