@@ -26,16 +26,20 @@ pub(crate) fn imports(component: &[u8]) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The relaxed instructions of a component, without the dot products, whose operands the kernels keep in the range where
-/// every host gives the same integers. What the others give is up to the host.
+/// The relaxed instructions of a component, without those that take integers which the kernels keep in the range where every
+/// host gives the same: the dot products, and the product of fractions. What the others give is up to the host.
 fn indeterminate_instructions(component: &[u8]) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for payload in Parser::new(0).parse_all(component) {
         let Payload::CodeSectionEntry(body) = payload? else { continue };
         for operator in body.get_operators_reader()? {
             let operator = operator?;
-            let exact =
-                matches!(operator, Operator::I16x8RelaxedDotI8x16I7x16S | Operator::I32x4RelaxedDotI8x16I7x16AddS);
+            let exact = matches!(
+                operator,
+                Operator::I16x8RelaxedDotI8x16I7x16S
+                    | Operator::I32x4RelaxedDotI8x16I7x16AddS
+                    | Operator::I16x8RelaxedQ15mulrS
+            );
             if !exact {
                 let name = format!("{operator:?}");
                 if name.contains("Relaxed") && !found.contains(&name) {

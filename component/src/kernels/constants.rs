@@ -24,3 +24,10 @@ pub(in crate::kernels) fn read16<const N: usize>(numbers: &'static [i16; N]) -> 
     let numbers = black_box(numbers);
     std::array::from_fn(|i| I16x8::splat(numbers[i]))
 }
+
+/// Vectors that are not the same in all lanes.
+#[inline(always)]
+#[must_use]
+pub(in crate::kernels) fn read_vectors<const N: usize>(vectors: &'static [[i16; 8]; N]) -> [I16x8; N] {
+    black_box(vectors).each_ref().map(I16x8::load)
+}

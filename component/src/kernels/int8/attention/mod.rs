@@ -38,8 +38,6 @@ const VALUE_VECTORS: usize = 3;
 const SIGNED_MAX: f32 = 63.0;
 /// What stands for 0 in a quantized key.
 const KEY_ZERO: i32 = 64;
-/// The largest quantized probability.
-const PROBABILITY_MAX: f32 = 127.0;
 
 /// Keys and values of all frames, for any number of heads.
 #[derive(Debug, Clone, Default)]
