@@ -8,6 +8,7 @@ use auricle_component::greedy;
 use auricle_component::kernels::activation::Activation;
 use auricle_component::kernels::attention::KvCache;
 use auricle_component::kernels::filter::Filters;
+use auricle_component::kernels::filter16::{Int16Filters, Windows};
 use auricle_component::kernels::int8::attention::{Int8KeyValues, Scratch};
 use auricle_component::kernels::int8::{Int8Matrix, Int8Rows, Int8Vocabulary, Output, variant};
 use auricle_component::kernels::norm::layer_norm;
@@ -35,6 +36,8 @@ enum Job {
     Pick { logits: Vec<f32> },
     /// `b` filters of `c` taps over `a` windows.
     Filter { filters: Filters, samples: Vec<f32>, out: Vec<f32> },
+    /// The same in 16 bits, with quantization.
+    Filter16 { filters: Int16Filters, samples: Vec<f32>, windows: Windows, out: Vec<f32> },
     /// Keys and values of `a` frames, 8 heads of `c`, into the form in which they are attended to.
     Remember { memory: Int8KeyValues, keys: Vec<f32>, values: Vec<f32> },
     /// Logits of `b` tokens for `a` rows of `c`.
@@ -96,6 +99,11 @@ pub extern "C" fn prepare(kernel: u32, a: usize, b: usize, c: usize, short_sums:
         },
         10 => logits(a, b, c),
         11 => Job::Token { multiply: Box::new(multiply(a, b, c)), logits: Box::new(logits(a, b, c)) },
+        12 => {
+            let filters = Int16Filters::pack(b, c, &noise(b * c, 1));
+            let samples = noise((a - 1) * WINDOW_STEP + c, 2);
+            Job::Filter16 { filters, samples, windows: Windows::default(), out: vec![0.0; a * b] }
+        }
         _ => panic!("there is no kernel {kernel}"),
     };
     JOB.with(|slot| *slot.borrow_mut() = Some(job));
@@ -171,6 +179,12 @@ fn once(job: &mut Job) -> u32 {
         }
         Job::Filter { filters, samples, out } => {
             filters.forward(samples, WINDOW_STEP, out);
+            out[0].to_bits()
+        }
+        Job::Filter16 { filters, samples, windows, out } => {
+            let count = (samples.len() - filters.taps()) / WINDOW_STEP + 1;
+            windows.fill(samples, count, filters.taps(), WINDOW_STEP);
+            filters.forward(windows, out);
             out[0].to_bits()
         }
         Job::Remember { memory, keys, values } => {

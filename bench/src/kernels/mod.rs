@@ -39,7 +39,7 @@ pub enum Kernel {
     Norm = 6,
     /// The choice among logits.
     Pick = 7,
-    /// Filters over windows of samples, in floats: the first convolution.
+    /// Filters over windows of samples, in floats: the first convolution of models in floats.
     Filter = 8,
     /// Keys and values into the form in which they are attended to in 8 bits.
     Remember = 9,
@@ -47,6 +47,8 @@ pub enum Kernel {
     Logits = 10,
     /// A row in 8 bits times a matrix in 8 bits, then logits of a vocabulary as large.
     Token = 11,
+    /// Filters over windows of samples, in 16 bits: the first convolution of models in 8 bits.
+    Filter16 = 12,
 }
 
 impl Kernel {
@@ -66,6 +68,7 @@ impl Kernel {
             Self::Remember => "keys+values",
             Self::Logits => "logits",
             Self::Token => "token",
+            Self::Filter16 => "filter-i16",
         }
     }
 
@@ -94,7 +97,7 @@ impl Case {
     /// gives them.
     pub const STREAM: Self = Self::new(Kernel::Token, 1, 32768, 288);
     /// Everything that is measured.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::new(Kernel::Multiply, 32, 1152, 288),
         Self::new(Kernel::Multiply, 32, 288, 288),
         Self::new(Kernel::Multiply, 32, 288, 1152),
@@ -114,6 +117,7 @@ impl Case {
         Self::new(Kernel::Norm, 32, 0, 288),
         Self::new(Kernel::Gelu, 16, 0, 1152),
         Self::new(Kernel::Pick, 1, 0, 32768),
+        Self::new(Kernel::Filter16, 64, 288, 127),
         Self::new(Kernel::Filter, 64, 288, 127),
         Self::new(Kernel::Remember, 413, 0, HEAD_SIZE),
     ];
@@ -127,7 +131,7 @@ impl Case {
     pub fn operations(self) -> f64 {
         let [a, b, c] = [self.a, self.b, self.c].map(f64::from);
         match self.kernel {
-            Kernel::Multiply | Kernel::Filter | Kernel::Logits => 2.0 * a * b * c,
+            Kernel::Multiply | Kernel::Filter | Kernel::Filter16 | Kernel::Logits => 2.0 * a * b * c,
             // Both products.
             Kernel::Token => 2.0 * 2.0 * a * b * c,
             // Queries times keys, and probabilities times values.
@@ -146,6 +150,7 @@ impl Case {
             | Kernel::Attention
             | Kernel::FloatAttention
             | Kernel::Filter
+            | Kernel::Filter16
             | Kernel::Logits
             | Kernel::Token => "Gop/s",
             _ => "Gvalue/s",
@@ -157,7 +162,9 @@ impl Case {
     pub fn shape(self) -> String {
         let Self { a, b, c, .. } = self;
         match self.kernel {
-            Kernel::Multiply | Kernel::Filter | Kernel::Logits | Kernel::Token => format!("{a} × {b}×{c}"),
+            Kernel::Multiply | Kernel::Filter | Kernel::Filter16 | Kernel::Logits | Kernel::Token => {
+                format!("{a} × {b}×{c}")
+            }
             Kernel::Attention | Kernel::FloatAttention => format!("{a} to {b}"),
             Kernel::Remember => format!("{a} × {}", c * HEADS),
             _ => format!("{a} × {c}"),
@@ -381,6 +388,7 @@ pub(crate) mod tests {
         let operations = |kernel| Case::new(kernel, 2, 3, 5).operations();
         assert_eq!(operations(Kernel::Multiply), 60.0);
         assert_eq!(operations(Kernel::Filter), 60.0);
+        assert_eq!(operations(Kernel::Filter16), 60.0);
         // 2 queries, 3 frames, 8 heads of 5 numbers, two products.
         assert_eq!(operations(Kernel::Attention), 960.0);
         assert_eq!(operations(Kernel::FloatAttention), 960.0);

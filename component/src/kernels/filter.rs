@@ -38,22 +38,10 @@ impl Filters {
         Self { outputs, taps, weights: packed }
     }
 
-    /// Samples in a window.
-    #[must_use]
-    pub fn taps(&self) -> usize {
-        self.taps
-    }
-
     /// Samples that are read for a window: its own, and some that do not matter.
     #[must_use]
     pub fn reach(&self) -> usize {
         self.taps.next_multiple_of(LANES)
-    }
-
-    /// Multiply-accumulate operations for one window.
-    #[must_use]
-    pub fn multiply_adds(&self) -> u64 {
-        self.outputs as u64 * self.taps as u64
     }
 
     /// Filters windows that begin `step` samples apart, as many as `out`, `[windows, outputs]`, has room for.

@@ -95,6 +95,25 @@ mod vector {
             I32x4(i32x4_extadd_pairwise_i16x8(self.0))
         }
 
+        /// Writes the eight integers.
+        #[inline(always)]
+        pub(crate) fn store(self, to: &mut [i16; 8]) {
+            // SAFETY: the array is 16 writable bytes, and the store takes any alignment.
+            unsafe { v128_store(to.as_mut_ptr().cast(), self.0) };
+        }
+
+        /// One pair of neighbours, four times.
+        #[inline(always)]
+        pub(crate) fn spread_pair<const PAIR: usize>(self) -> Self {
+            Self(i32x4_shuffle::<PAIR, PAIR, PAIR, PAIR>(self.0, self.0))
+        }
+
+        /// Sums of the products of neighbours.
+        #[inline(always)]
+        pub(crate) fn dot(self, other: Self) -> I32x4 {
+            I32x4(i32x4_dot_i16x8(self.0, other.0))
+        }
+
         /// Writes 16 integers within `0..=255` as bytes.
         #[inline(always)]
         pub(crate) fn store_bytes([low, high]: [Self; 2], to: &mut [u8; 16]) {
@@ -195,6 +214,25 @@ mod vector {
         #[inline(always)]
         pub(crate) fn add_neighbours(self) -> I32x4 {
             I32x4(from_fn(|i| i32::from(self.0[2 * i]) + i32::from(self.0[2 * i + 1])))
+        }
+
+        /// Writes the eight integers.
+        #[inline(always)]
+        pub(crate) fn store(self, to: &mut [i16; 8]) {
+            *to = self.0;
+        }
+
+        /// One pair of neighbours, four times.
+        #[inline(always)]
+        pub(crate) fn spread_pair<const PAIR: usize>(self) -> Self {
+            Self(from_fn(|i| self.0[2 * PAIR + i % 2]))
+        }
+
+        /// Sums of the products of neighbours.
+        #[inline(always)]
+        pub(crate) fn dot(self, other: Self) -> I32x4 {
+            let product = |i: usize| i32::from(self.0[i]) * i32::from(other.0[i]);
+            I32x4(from_fn(|i| product(2 * i).wrapping_add(product(2 * i + 1))))
         }
 
         /// Writes 16 integers within `0..=255` as bytes.

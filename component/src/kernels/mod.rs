@@ -4,6 +4,7 @@ pub mod activation;
 pub mod attention;
 mod constants;
 pub mod filter;
+pub mod filter16;
 pub(crate) mod float;
 pub mod int8;
 pub(crate) mod lanes;

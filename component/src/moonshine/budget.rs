@@ -5,6 +5,8 @@
 pub const STEP_COST: u64 = 300_000_000;
 /// A multiply-add of floats takes as long as so many of 8-bit integers.
 pub const FLOAT_COST: u64 = 6;
+/// A multiply-add of 16-bit integers takes as long as so many of 8-bit integers.
+pub const INT16_COST: u64 = 2;
 /// A multiply-add of an attention, softmax included, takes as long as so many others.
 pub const ATTENTION_COST: u64 = 2;
 /// Normalizing, rotating or rearranging a value takes as long as so many multiply-adds.

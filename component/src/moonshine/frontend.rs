@@ -7,11 +7,12 @@
 //! All of it happens in one place: samples lie at its end, and each convolution writes to its beginning what it has made of
 //! values that it has read and that no later window needs.
 
-use super::budget::{Budget, FLOAT_COST, VALUE_COST};
+use super::budget::{Budget, FLOAT_COST, INT16_COST, VALUE_COST};
 use super::config::{CONV1_KERNEL, CONV1_STRIDE, CONV2_STRIDE, CONV3_STRIDE, Config};
 use crate::error::Error;
 use crate::kernels::activation::Activation;
 use crate::kernels::filter::Filters;
+use crate::kernels::filter16::{Int16Filters, Windows};
 use crate::nn::linear::{InputBuffer, Linear, Output, window_count};
 use crate::nn::norm::GroupNorm;
 use crate::weights::Weights;
@@ -24,11 +25,18 @@ const FLOAT_WINDOW_BLOCK: usize = 512;
 /// The front end's weights.
 #[derive(Debug)]
 pub struct FrontEnd {
-    conv1: Filters,
+    conv1: Conv1,
     group_norm: GroupNorm,
     conv2: Linear,
     conv3: Linear,
     width: usize,
+}
+
+/// The first convolution: in 16 bits where those after it are in 8.
+#[derive(Debug)]
+enum Conv1 {
+    Float(Filters),
+    Int16(Int16Filters),
 }
 
 /// How far an utterance has come in the front end, and what it works in.
@@ -41,8 +49,9 @@ pub struct FrontEndState {
     windows: [usize; 3],
     /// Values that the utterance has room in.
     room: usize,
-    /// The samples of a block of windows.
+    /// The samples of a block of windows, as floats or in 16 bits.
     samples: Vec<f32>,
+    quantized: Windows,
     /// What the group norm multiplies with and adds.
     factors: Vec<f32>,
     input: InputBuffer,
@@ -79,12 +88,15 @@ impl FrontEnd {
     pub fn new(config: &Config, weights: &mut Weights) -> Result<Self, Error> {
         let mut plain = |name: &str| weights.take_plain(&format!("model.encoder.{name}"));
         let filters = plain("conv1.weight")?.flatten_all()?.to_vec1()?;
-        let conv1 = Filters::pack(config.width, CONV1_KERNEL, &filters);
         let (weight, bias) = (plain("groupnorm.weight")?, plain("groupnorm.bias")?);
         let group_norm = GroupNorm::new(&weight, &bias, f64::from(config.group_norm_epsilon))?;
         let (bias2, bias3) = (plain("conv2.bias")?, plain("conv3.bias")?);
         let conv2 = Linear::new(weights.take_matrix("model.encoder.conv2.weight")?, Some(&bias2))?;
         let conv3 = Linear::new(weights.take_matrix("model.encoder.conv3.weight")?, Some(&bias3))?;
+        let conv1 = match conv2.is_int8() {
+            true => Conv1::Int16(Int16Filters::pack(config.width, CONV1_KERNEL, &filters)),
+            false => Conv1::Float(Filters::pack(config.width, CONV1_KERNEL, &filters)),
+        };
         Ok(Self { conv1, group_norm, conv2, conv3, width: config.width })
     }
 
@@ -96,7 +108,7 @@ impl FrontEnd {
 
     /// Windows of each convolution in so many samples.
     fn windows(&self, samples: usize) -> [usize; 3] {
-        let frames1 = window_count(samples, self.conv1.taps(), CONV1_STRIDE);
+        let frames1 = window_count(samples, CONV1_KERNEL, CONV1_STRIDE);
         let frames2 = window_count(frames1 * self.width, self.conv2.inputs(), CONV2_STRIDE * self.width);
         let channels = self.conv2.outputs();
         [frames1, frames2, window_count(frames2 * channels, self.conv3.inputs(), CONV3_STRIDE * channels)]
@@ -157,16 +169,31 @@ impl FrontEnd {
         let first_sample = state.room - ((total - 1) * CONV1_STRIDE + CONV1_KERNEL);
         while state.done < total {
             let count = WINDOW_BLOCK.min(total - state.done);
-            let multiply_adds = count as u64 * self.conv1.multiply_adds();
-            if !budget.allows(multiply_adds, FLOAT_COST * multiply_adds) {
+            let multiply_adds = (count * CONV1_KERNEL * self.width) as u64;
+            let cost = match self.conv1 {
+                Conv1::Float(_) => FLOAT_COST,
+                Conv1::Int16(_) => INT16_COST,
+            };
+            if !budget.allows(multiply_adds, cost * multiply_adds) {
                 return false;
             }
-            let samples = &values[first_sample + state.done * CONV1_STRIDE..];
-            state.samples.clear();
-            state.samples.extend_from_slice(&samples[..(count - 1) * CONV1_STRIDE + CONV1_KERNEL]);
-            state.samples.resize((count - 1) * CONV1_STRIDE + self.conv1.reach(), 0.0);
-            let out = &mut values[state.done * self.width..][..count * self.width];
-            self.conv1.forward(&state.samples, CONV1_STRIDE, out);
+            let (there, samples) = (state.done * self.width, first_sample + state.done * CONV1_STRIDE);
+            // Read before anything is written: outputs may take the place of these samples.
+            match &self.conv1 {
+                Conv1::Float(filters) => {
+                    state.samples.clear();
+                    let heard = (count - 1) * CONV1_STRIDE + CONV1_KERNEL;
+                    state.samples.extend_from_slice(&values[samples..][..heard]);
+                    state.samples.resize((count - 1) * CONV1_STRIDE + filters.reach(), 0.0);
+                    let out = &mut values[there..][..count * self.width];
+                    filters.forward(&state.samples, CONV1_STRIDE, out);
+                }
+                Conv1::Int16(filters) => {
+                    state.quantized.fill(&values[samples..], count, CONV1_KERNEL, CONV1_STRIDE);
+                    filters.forward(&state.quantized, &mut values[there..][..count * self.width]);
+                }
+            }
+            let out = &mut values[there..][..count * self.width];
             Activation::Tanh.apply(out);
             state.done += count;
         }

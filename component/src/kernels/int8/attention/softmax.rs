@@ -169,6 +169,6 @@ mod tests {
         let mut probabilities = vec![0; frames];
         let sum = probabilities_of(&mut vec![3.0; frames], frames, 3.0, 1.0, &mut probabilities);
         assert!(probabilities.iter().all(|&p| p == 127));
-        assert_eq!(sum, 127 * frames as i32);
+        assert_eq!(usize::try_from(sum), Ok(127 * frames));
     }
 }
