@@ -198,16 +198,16 @@ fn quantize(samples: &[f32], to: &mut [[i16; OCTET]]) -> f32 {
     let largest = largest.highest_lane();
     let factor = F32x4::splat(if largest > 0.0 { SAMPLE_MAX / largest } else { 0.0 });
     let [rounding] = constants::read(&[ROUNDING]);
-    let quantize = |x: F32x4| x.mul(factor).add(rounding).to_bits().sub(rounding.to_bits());
+    let scale = |x: F32x4| x.mul(factor).add(rounding);
     let (octets, rest) = samples.as_chunks::<OCTET>();
     let (whole, last) = to.split_at_mut(octets.len());
     for (to, octet) in whole.iter_mut().zip(octets) {
         let [low, high] = octet.as_chunks::<4>().0.first_chunk().expect("two quads").each_ref().map(F32x4::load);
-        I16x8::narrow(quantize(low), quantize(high)).store(to);
+        I16x8::rounded(scale(low), scale(high), rounding).store(to);
     }
     if let [last] = last {
         let high = F32x4::load_some(rest.get(4..).unwrap_or_default());
-        I16x8::narrow(quantize(F32x4::load_some(rest)), quantize(high)).store(last);
+        I16x8::rounded(scale(F32x4::load_some(rest)), scale(high), rounding).store(last);
     }
     largest / SAMPLE_MAX
 }

@@ -114,11 +114,18 @@ mod vector {
             I32x4(i32x4_dot_i16x8(self.0, other.0))
         }
 
-        /// Writes 16 integers within `0..=255` as bytes.
+        /// Writes 16 integers as the nearest that bytes hold.
         #[inline(always)]
         pub(crate) fn store_bytes([low, high]: [Self; 2], to: &mut [u8; 16]) {
             // SAFETY: the array is 16 writable bytes, and the store takes any alignment.
             unsafe { v128_store(to.as_mut_ptr().cast(), u8x16_narrow_i16x8(low.0, high.0)) };
+        }
+
+        /// The same for bytes with a sign.
+        #[inline(always)]
+        pub(crate) fn store_signed_bytes([low, high]: [Self; 2], to: &mut [u8; 16]) {
+            // SAFETY: as above.
+            unsafe { v128_store(to.as_mut_ptr().cast(), i8x16_narrow_i16x8(low.0, high.0)) };
         }
     }
 }
@@ -235,12 +242,31 @@ mod vector {
             I32x4(from_fn(|i| product(2 * i).wrapping_add(product(2 * i + 1))))
         }
 
-        /// Writes 16 integers within `0..=255` as bytes.
+        /// Writes 16 integers as the nearest that bytes hold.
         #[inline(always)]
         pub(crate) fn store_bytes(vectors: [Self; 2], to: &mut [u8; 16]) {
-            to.iter_mut().zip(vectors.iter().flat_map(|vector| vector.0)).for_each(|(to, x)| *to = x as u8);
+            let integers = vectors.iter().flat_map(|vector| vector.0);
+            to.iter_mut().zip(integers).for_each(|(to, x)| *to = x.clamp(0, 255) as u8);
+        }
+
+        /// The same for bytes with a sign.
+        #[inline(always)]
+        pub(crate) fn store_signed_bytes(vectors: [Self; 2], to: &mut [u8; 16]) {
+            let integers = vectors.iter().flat_map(|vector| vector.0);
+            to.iter_mut().zip(integers).for_each(|(to, x)| *to = (x.clamp(-128, 127) as i8).cast_unsigned());
         }
     }
 }
 
 pub(crate) use vector::I16x8;
+
+use super::lanes::F32x4;
+
+impl I16x8 {
+    /// The integers that two vectors of floats stand for to which `rounding`, [`ROUNDING`](super::lanes::ROUNDING), was added;
+    /// what is not near it is the largest or the smallest integer.
+    #[inline(always)]
+    pub(crate) fn rounded(low: F32x4, high: F32x4, rounding: F32x4) -> Self {
+        Self::narrow(low.to_bits().sub(rounding.to_bits()), high.to_bits().sub(rounding.to_bits()))
+    }
+}

@@ -9,7 +9,6 @@ pub(crate) mod float;
 pub mod int8;
 pub(crate) mod lanes;
 pub(crate) mod lanes16;
-mod low_bytes;
 pub mod norm;
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::{FRAMES, Int8KeyValues, KEY_ZERO, Query, SIGNED_MAX, VALUE_VECTORS};
+use crate::kernels::constants;
 use crate::kernels::int8::tile::{CHUNK, FOUR_GROUPS_LIMIT, GROUP, LANES, QUAD};
 use crate::kernels::lanes::{F32x4, I32x4, ROUNDING};
-use crate::kernels::low_bytes::LowBytes;
+use crate::kernels::lanes16::I16x8;
 
 impl Int8KeyValues {
     /// Makes room for so many frames, so that filling in as many allocates nothing.
@@ -142,16 +143,15 @@ fn fill_vector(
 fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> [f32; QUAD] {
     let largest = rows.map(largest_magnitude);
     let factors = largest.map(signed_factor);
-    let zero = I32x4::splat(KEY_ZERO);
-    let low_bytes = LowBytes::read();
+    let [zero, rounding] = constants::read(&[KEY_ZERO as f32 + ROUNDING, ROUNDING]);
     for (quad, stretch) in panel.as_chunks_mut::<{ FRAMES * QUAD }>().0.iter_mut().enumerate() {
-        let lanes: [I32x4; QUAD] = std::array::from_fn(|row| {
+        let [a, b, c, d] = std::array::from_fn(|row| {
             let there = rows[row].get(quad * QUAD..).unwrap_or_default();
-            signed_lanes(F32x4::load_some(there).mul(factors[row])).add(zero)
+            F32x4::load_some(there).mul(factors[row]).add(zero)
         });
         // Frame by frame four dimensions: one group, or two that are not beside each other.
         let mut bytes = [0; QUAD * QUAD];
-        low_bytes.write(lanes, &mut bytes);
+        I16x8::store_bytes([I16x8::rounded(a, b, rounding), I16x8::rounded(c, d, rounding)], &mut bytes);
         for (row, bytes) in bytes.as_chunks::<QUAD>().0.iter().enumerate() {
             for (group, bytes) in bytes.as_chunks::<GROUP>().0.iter().enumerate() {
                 stretch.as_chunks_mut::<GROUP>().0[group * FRAMES + first + row] = *bytes;
@@ -182,15 +182,15 @@ pub(super) fn quantize_query(query: &[f32], to: &mut [u8]) -> Query {
     const LIMIT: f32 = (FOUR_GROUPS_LIMIT - 4) as f32;
     let largest = largest_magnitude(query);
     let factor = signed_factor(largest);
-    let low_bytes = LowBytes::read();
+    let [none, rounding] = constants::read(&[0.0, ROUNDING]);
     let (whole, rest) = query.as_chunks::<CHUNK>();
     let (to, to_rest) = to.as_chunks_mut::<CHUNK>().0.split_at_mut(whole.len());
-    let none = F32x4::splat(0.0);
     let (mut sums, mut most) = (I32x4::splat(0), none);
     let mut put = |values: [F32x4; QUAD], to: &mut [u8; CHUNK]| {
-        let quantized = values.map(signed_lanes);
-        sums = quantized.into_iter().fold(sums, I32x4::add);
-        low_bytes.write(quantized, to);
+        let [a, b, c, d] = values.map(|values| values.add(rounding));
+        let halves = [I16x8::rounded(a, b, rounding), I16x8::rounded(c, d, rounding)];
+        sums = sums.add(halves[0].add(halves[1]).add_neighbours());
+        I16x8::store_signed_bytes(halves, to);
     };
     for (values, to) in whole.iter().zip(to) {
         let values: [F32x4; QUAD] = std::array::from_fn(|i| F32x4::load(&values.as_chunks::<LANES>().0[i]).mul(factor));
@@ -205,9 +205,6 @@ pub(super) fn quantize_query(query: &[f32], to: &mut [u8]) -> Query {
         let there = |quarter: usize| rest.get(quarter * LANES..).unwrap_or_default();
         put(std::array::from_fn(|i| F32x4::load_some(there(i)).mul(factor)), to);
     }
-    // What stands above the low bits in every lane is known, and is taken off all at once; sums wrap around.
-    let vectors = ((whole.len() + to_rest.len()) * QUAD) as u32;
-    let above = F32x4::splat(ROUNDING).to_bits().mul(I32x4::splat(vectors.cast_signed()));
-    let sum = sums.sub(above).to_array().iter().sum();
+    let sum = sums.to_array().iter().sum();
     Query { largest, sum, fits_four_groups: !most.any_at_least(F32x4::splat(LIMIT)), highest: f32::MIN }
 }

@@ -39,14 +39,14 @@ pub(super) fn probabilities_of(
     let top = F32x4::splat(ROUNDING + highest * steps);
     let steps = F32x4::splat(steps);
     let [rounding] = constants::read(&[ROUNDING]);
-    let distance = |scores: &[f32; 4]| top.sub(F32x4::load(scores).mul(steps)).to_bits().sub(rounding.to_bits());
+    let distance = |scores: &[f32; 4]| top.sub(F32x4::load(scores).mul(steps));
     let power = Power::read();
     let mut sums = I32x4::splat(0);
     for (scores, to) in scores.chunks(SHORT_SUM).zip(probabilities.chunks_mut(SHORT_SUM)) {
         let mut short = I16x8::splat(0);
         for (scores, to) in scores.as_chunks::<16>().0.iter().zip(to.as_chunks_mut::<16>().0) {
             let [a, b, c, d] = scores.as_chunks::<4>().0.first_chunk().expect("four quarters").each_ref().map(distance);
-            let halves = [I16x8::narrow(a, b), I16x8::narrow(c, d)];
+            let halves = [I16x8::rounded(a, b, rounding), I16x8::rounded(c, d, rounding)];
             // A third of all chunks in ten seconds of speech, and half of them in thirty, are far below the largest.
             if power.is_nothing(halves) {
                 *to = [0; 16];
