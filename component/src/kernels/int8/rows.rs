@@ -118,12 +118,12 @@ fn quantize_row(from: &[f32], to: &mut [u8]) -> (f32, i32) {
     let zero = (-low * inverse).round_ties_even();
     let (to, padding) = to.split_at_mut(from.len());
     padding.fill(0);
-    let (inverses, zeros) = (F32x4::splat(inverse), F32x4::splat(zero + ROUNDING));
+    let (inverses, zeros) = (F32x4::splat(inverse), F32x4::splat(zero));
     let [rounding] = constants::read(&[ROUNDING]);
     let [most] = constants::read16(&[ACTIVATION_MAX as i16]);
     let quantize = |from: &[f32; CHUNK], to: &mut [u8; CHUNK]| {
         let (quarters, _) = from.as_chunks::<4>();
-        let [a, b, c, d] = std::array::from_fn(|i| F32x4::load(&quarters[i]).mul(inverses).add(zeros));
+        let [a, b, c, d] = std::array::from_fn(|i| F32x4::load(&quarters[i]).mul(inverses).add(zeros).add(rounding));
         let halves = [I16x8::rounded(a, b, rounding), I16x8::rounded(c, d, rounding)];
         // What is less than 0 is 0 as a byte.
         I16x8::store_bytes(halves.map(|half| half.min(most)), to);
@@ -146,10 +146,10 @@ fn quantize_row(from: &[f32], to: &mut [u8]) -> (f32, i32) {
     (range / ACTIVATION_MAX, zero as i32)
 }
 
-/// The quantized value of `x`: rounding with the zero point on it may take a value over the largest.
+/// The quantized value of `x`.
 #[inline(always)]
 fn quantize_value(x: f32, inverse: f32, zero: f32) -> u8 {
-    (x * inverse + (zero + ROUNDING) - ROUNDING).clamp(0.0, ACTIVATION_MAX) as u8
+    (x * inverse + zero).clamp(0.0, ACTIVATION_MAX).round_ties_even() as u8
 }
 
 #[cfg(test)]
