@@ -49,14 +49,14 @@ impl Job<'_> {
         let excess = matrix.excess(self.panel);
         for row in rows.step_by(ROWS) {
             let rows: [&[u8]; ROWS] = std::array::from_fn(|r| activations.row(row + r));
-            let mut sums = [[[I32x4::splat(0); VECTORS]]; ROWS];
+            let mut sums: [_; ROWS] = std::array::from_fn(|r| [columns.begin(activations.zeros[row + r])]);
             tile::<_, _, _, PANEL_VECTORS, TOGETHER, PANELS_SIGNED>(rows, [panel], matrix.stride, &mut sums);
             if !excess.is_empty() {
                 excess::put_back(excess, rows, vector, sums.each_mut().map(|[sums]| sums));
             }
             // By reference: what is taken by value is copied by the host.
             for (r, [sums]) in sums.iter().enumerate() {
-                let values = columns.finish(sums, activations.zeros[row + r], activations.scales[row + r]);
+                let values = columns.finish(sums, activations.scales[row + r]);
                 let out =
                     out[(row + r) * matrix.rows..(row + r + 1) * matrix.rows].get_mut(channel..).unwrap_or_default();
                 write(values, self.output, out);
@@ -71,15 +71,16 @@ impl Job<'_> {
         let row = activations.row(0);
         let panel = |i: usize| self.panel + i * apart;
         let panels: [&[u8]; PANELS] = std::array::from_fn(|i| matrix.panel_bytes(panel(i)));
-        let mut sums = [[[I32x4::splat(0); PANEL_VECTORS]; PANELS]];
+        let columns: [_; PANELS] =
+            std::array::from_fn(|i| Columns::<PANEL_VECTORS>::of(matrix, self.bias, panel(i) * PANEL));
+        let mut sums = [columns.each_ref().map(|columns| columns.begin(activations.zeros[0]))];
         tile::<_, _, _, PANEL_VECTORS, TOGETHER, PANELS_SIGNED>([row], panels, matrix.stride, &mut sums);
         for (i, sums) in sums[0].iter_mut().enumerate() {
             let excess = matrix.excess(panel(i));
             if !excess.is_empty() {
                 excess::put_back(excess, [row], 0, [sums]);
             }
-            let columns = Columns::<PANEL_VECTORS>::of(matrix, self.bias, panel(i) * PANEL);
-            let values = columns.finish(sums, activations.zeros[0], activations.scales[0]);
+            let values = columns[i].finish(sums, activations.scales[0]);
             write(values, self.output, out.get_mut(panel(i) * PANEL..).unwrap_or_default());
         }
     }
@@ -106,14 +107,19 @@ impl<const VECTORS: usize> Columns<VECTORS> {
         }
     }
 
-    /// The outputs of a row of activations with this zero point and scale.
+    /// What the sums of a row of activations with this zero point begin with. Not with nothing, also because hosts are called
+    /// to fill memory with zeros.
     #[inline(always)]
-    fn finish(&self, sums: &[I32x4; VECTORS], zero: i32, scale: f32) -> [F32x4; VECTORS] {
-        let (zero, scale) = (I32x4::splat(zero), F32x4::splat(scale));
-        std::array::from_fn(|v| {
-            let centred = sums[v].sub(zero.mul(self.sums[v])).to_f32();
-            centred.mul(scale.mul(self.scales[v])).add(self.biases[v])
-        })
+    fn begin(&self, zero: i32) -> [I32x4; VECTORS] {
+        let zero = I32x4::splat(-zero);
+        std::array::from_fn(|v| zero.mul(self.sums[v]))
+    }
+
+    /// The outputs of a row of activations with this scale.
+    #[inline(always)]
+    fn finish(&self, sums: &[I32x4; VECTORS], scale: f32) -> [F32x4; VECTORS] {
+        let scale = F32x4::splat(scale);
+        std::array::from_fn(|v| sums[v].to_f32().mul(scale.mul(self.scales[v])).add(self.biases[v]))
     }
 }
 

@@ -28,21 +28,21 @@ pub(super) fn pack(numbers: &[u8], channel: usize, panel: &mut [u8]) {
     }
 }
 
-/// The products of a row of activations (`0..=127`) with `PANELS` panels over `columns` (a multiple of 16) columns.
+/// Adds the products of a row of activations (`0..=127`) with `PANELS` panels over `columns` (a multiple of 16) columns to the
+/// sums of each panel.
 ///
 /// # Panics
 /// If a panel or the row is shorter than that.
 #[inline(always)]
-pub(super) fn products<const PANELS: usize>(
+pub(super) fn add_products<const PANELS: usize>(
     row: &[u8],
     panels: [&[u8]; PANELS],
     columns: usize,
-) -> [[I32x4; PANEL_VECTORS]; PANELS] {
+    sums: &mut [[I32x4; PANEL_VECTORS]; PANELS],
+) {
     assert!(columns.is_multiple_of(2 * OCTET) && row.len() >= columns, "whole chunks of columns");
     assert!(panels.iter().all(|panel| panel.len() >= panel_bytes(columns)), "panels of all columns");
-    let mut sums = [[I32x4::splat(0); PANEL_VECTORS]; PANELS];
-    kernel::add_products(row, panels, columns, &mut sums);
-    sums
+    kernel::add_products(row, panels, columns, sums);
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
@@ -150,6 +150,9 @@ mod kernel {
         let load = |from: *const u8, offset: usize| unsafe { v128_load(from.add(offset).cast()) };
         // Read, as `constants` has it.
         let masks = black_box(&MASKS).each_ref().map(|mask| load(mask.as_ptr().cast(), 0));
+        for sum in sums.as_flattened_mut() {
+            sum.0 = i32x4_shl(sum.0, HIGHER);
+        }
         // In memory on purpose, as in `tile`.
         let sums_at = sums.as_mut_ptr().cast::<v128>();
         let mut row = row.as_ptr();
@@ -245,8 +248,14 @@ mod tests {
             let want: Vec<i32> = numbers.chunks(columns).map(dot).collect();
             let (first, second) = panels.split_at(panel_bytes(columns));
             let flat = |sums: &[I32x4]| sums.iter().flat_map(|sum| sum.to_array()).collect::<Vec<i32>>();
-            assert_eq!(flat(products(&row, [first, second], columns).as_flattened()), want, "{columns}");
-            assert_eq!(flat(&products(&row, [second], columns)[0]), want[PANEL..], "{columns}");
+            // To what was there.
+            let want: Vec<i32> = want.into_iter().map(|sum| sum - 7).collect();
+            let mut sums = [[I32x4::splat(-7); PANEL_VECTORS]; 2];
+            add_products(&row, [first, second], columns, &mut sums);
+            assert_eq!(flat(sums.as_flattened()), want, "{columns}");
+            let mut sums = [[I32x4::splat(-7); PANEL_VECTORS]];
+            add_products(&row, [second], columns, &mut sums);
+            assert_eq!(flat(&sums[0]), want[PANEL..], "{columns}");
         }
     }
 }

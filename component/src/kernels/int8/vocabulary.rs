@@ -160,29 +160,29 @@ impl Int8Vocabulary {
         let panel = |i: usize| first + i * apart;
         let bytes = nibbles::panel_bytes(self.stride);
         let panels: [&[u8]; PANELS] = std::array::from_fn(|i| &self.nibbles[panel(i) * bytes..][..bytes]);
-        let products = nibbles::products(row.values, panels, self.stride);
-        let (zero, scale) = (I32x4::splat(row.zero), F32x4::splat(row.scale));
-        let middle = F32x4::splat(MIDDLE * row.sum as f32);
-        for (i, products) in products.iter().enumerate() {
+        let vectors = |i: usize, v: usize| panel(i) * PANEL + v * LANES..panel(i) * PANEL + (v + 1) * LANES;
+        let zero = I32x4::splat(-row.zero);
+        let mut sums: [[I32x4; PANEL_VECTORS]; PANELS] = std::array::from_fn(|i| {
+            std::array::from_fn(|v| zero.mul(I32x4::load(self.sums[vectors(i, v)].first_chunk().expect("four"))))
+        });
+        nibbles::add_products(row.values, panels, self.stride, &mut sums);
+        let (scale, middle) = (F32x4::splat(row.scale), F32x4::splat(MIDDLE * row.sum as f32));
+        for (i, sums) in sums.iter().enumerate() {
             let (_, by_chance) = self.rest(row, panel(i));
             let by_chance = F32x4::splat(by_chance);
-            let token = panel(i) * PANEL;
-            let vectors = |v: usize| token + v * LANES..token + (v + 1) * LANES;
             let logits: [F32x4; PANEL_VECTORS] = std::array::from_fn(|v| {
-                let sums = I32x4::load(self.sums[vectors(v)].first_chunk().expect("four"));
-                let scales = F32x4::load(self.step_scales[vectors(v)].first_chunk().expect("four"));
-                let steps = products[v].sub(zero.mul(sums)).to_f32().sub(middle);
-                steps.mul(scales.mul(scale)).add(by_chance)
+                let scales = F32x4::load(self.step_scales[vectors(i, v)].first_chunk().expect("four"));
+                sums[v].to_f32().sub(middle).mul(scales.mul(scale)).add(by_chance)
             });
             // What pads the last panel is not looked at.
             for (v, logits) in logits.into_iter().enumerate() {
-                match out.get_mut(vectors(v)).and_then(|out| out.as_mut_array()) {
+                match out.get_mut(vectors(i, v)).and_then(|out| out.as_mut_array()) {
                     Some(out) => {
                         logits.store(out);
                         *highest = highest.max(logits);
                     }
                     None => {
-                        let there = out.get_mut(vectors(v).start..).unwrap_or_default();
+                        let there = out.get_mut(vectors(i, v).start..).unwrap_or_default();
                         for (to, logit) in there.iter_mut().zip(logits.to_array()) {
                             *to = logit;
                             *highest = highest.max(F32x4::splat(logit));

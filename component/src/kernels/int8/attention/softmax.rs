@@ -15,6 +15,8 @@ const FRACTION_BITS: u32 = 11;
 const OCTAVES: i16 = 8;
 /// The largest score, in steps, with which sums with [`ROUNDING`] are integers.
 const NEAR: f32 = 2_097_152.0;
+/// The least number of steps for a score of 1: the lowest score is then as far from the largest as 16 bits hold.
+const STEPS_MIN: f32 = 1e-30;
 /// Scores, a multiple of 16, whose probabilities sum to what 16 bits hold in each of eight lanes.
 const SHORT_SUM: usize = 2048;
 
@@ -28,13 +30,13 @@ pub(super) fn probabilities_of(
     exponent_scale: f32,
     probabilities: &mut [u8],
 ) -> i32 {
-    let steps = exponent_scale * STEPS_PER_OCTAVE;
+    // Not 0, so that what is far stays so.
+    let steps = (exponent_scale * STEPS_PER_OCTAVE).max(STEPS_MIN);
     if (highest * steps).abs() > NEAR {
         scores.iter_mut().for_each(|score| *score -= highest);
         highest = 0.0;
     }
-    // Padding gets the largest probability, which is known, and is taken off again.
-    scores[frames..].fill(highest);
+    scores[frames..].fill(f32::MIN);
     // A float of this size is an integer; and those of larger ones, which are no distances, are larger as integers too.
     let top = F32x4::splat(ROUNDING + highest * steps);
     let steps = F32x4::splat(steps);
@@ -58,10 +60,7 @@ pub(super) fn probabilities_of(
         }
         sums = sums.add(short.add_neighbours());
     }
-    let padding = &mut probabilities[frames..];
-    let taken_off: i32 = padding.iter().map(|&p| i32::from(p)).sum();
-    padding.fill(0);
-    sums.to_array().into_iter().sum::<i32>() - taken_off
+    sums.to_array().into_iter().sum()
 }
 
 /// `round(127 · 2^−x)` for distances ≥ 0: the numbers it is computed with.
