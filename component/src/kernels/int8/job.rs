@@ -47,19 +47,21 @@ impl Job<'_> {
         let channel = self.panel * PANEL + vector * LANES;
         let columns = Columns::<VECTORS>::of(matrix, self.bias, channel);
         let excess = matrix.excess(self.panel);
-        for row in rows.step_by(ROWS) {
-            let rows: [&[u8]; ROWS] = std::array::from_fn(|r| activations.row(row + r));
-            let mut sums: [_; ROWS] = std::array::from_fn(|r| [columns.begin(activations.zeros[row + r])]);
-            tile::<_, _, _, PANEL_VECTORS, TOGETHER, PANELS_SIGNED>(rows, [panel], matrix.stride, &mut sums);
+        let (stride, width) = (matrix.stride, matrix.rows);
+        let bytes = activations.rows_of(rows.clone()).chunks_exact(ROWS * stride);
+        let (zeros, _) = activations.zeros[rows.clone()].as_chunks::<ROWS>();
+        let (scales, _) = activations.scales[rows.clone()].as_chunks::<ROWS>();
+        let out = out[rows.start * width..rows.end * width].chunks_exact_mut(ROWS * width);
+        for (((bytes, zeros), scales), out) in bytes.zip(zeros).zip(scales).zip(out) {
+            let rows: [&[u8]; ROWS] = std::array::from_fn(|r| &bytes[r * stride..][..stride]);
+            let mut sums: [_; ROWS] = std::array::from_fn(|r| [columns.begin(zeros[r])]);
+            tile::<_, _, _, PANEL_VECTORS, TOGETHER, PANELS_SIGNED>(rows, [panel], stride, &mut sums);
             if !excess.is_empty() {
                 excess::put_back(excess, rows, vector, sums.each_mut().map(|[sums]| sums));
             }
             // By reference: what is taken by value is copied by the host.
-            for (r, [sums]) in sums.iter().enumerate() {
-                let values = columns.finish(sums, activations.scales[row + r]);
-                let out =
-                    out[(row + r) * matrix.rows..(row + r + 1) * matrix.rows].get_mut(channel..).unwrap_or_default();
-                write(values, self.output, out);
+            for ((out, [sums]), &scale) in out.chunks_exact_mut(width).zip(&sums).zip(scales) {
+                write(columns.finish(sums, scale), self.output, out.get_mut(channel..).unwrap_or_default());
             }
         }
     }

@@ -79,6 +79,10 @@ impl Int8Rows {
         self.scales.len()
     }
 
+    pub(super) fn rows_of(&self, rows: std::ops::Range<usize>) -> &[u8] {
+        &self.values[rows.start * self.stride..rows.end * self.stride]
+    }
+
     pub(super) fn row(&self, row: usize) -> &[u8] {
         &self.values[row * self.stride..][..self.stride]
     }
