@@ -69,6 +69,12 @@ impl Meter {
         result
     }
 
+    /// Time spent in all stages, in nanoseconds.
+    #[must_use]
+    pub fn elapsed_ns(&self) -> u64 {
+        self.costs.iter().map(|cost| cost.elapsed_ns).sum()
+    }
+
     /// Books a decoded token.
     pub fn count_token(&mut self) {
         self.tokens += 1;

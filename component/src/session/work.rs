@@ -217,10 +217,9 @@ impl Session {
 
     fn transcribe(&mut self) -> Result<(), Error> {
         let Some(job) = &mut self.job else { return Ok(()) };
-        let clock = self.meter.clock();
-        let start = clock();
+        let before = self.meter.elapsed_ns();
         let progress = self.transcriber.step(&mut self.meter)?;
-        job.elapsed_ns += clock().saturating_sub(start);
+        job.elapsed_ns += self.meter.elapsed_ns() - before;
         let Progress::Done(hypothesis) = progress else { return Ok(()) };
         let Some(Job { purpose, audio, elapsed_ns }) = self.job.take() else { return Ok(()) };
         self.pace.transcribed(&audio, elapsed_ns);
