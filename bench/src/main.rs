@@ -44,6 +44,9 @@ struct BenchArguments {
     /// How many rounds, after one to warm up
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000), value_name = "N")]
     runs: u16,
+    /// How often in a row each side transcribes a clip in a round: the fastest counts
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100), value_name = "N")]
+    repeats: u16,
     /// These sides only, by the names that --list shows; a name without flavour is all of its flavours
     #[arg(long, value_delimiter = ',', value_name = "SIDE,…")]
     sides: Vec<String>,
@@ -54,7 +57,7 @@ struct BenchArguments {
     #[arg(long)]
     list: bool,
     /// Measure the kernels only, one by one: without this they follow where --sides and --clips leave nothing out
-    #[arg(long, conflicts_with_all = ["runs", "sides", "clips", "json", "svg"])]
+    #[arg(long, conflicts_with_all = ["runs", "repeats", "sides", "clips", "json", "svg"])]
     kernels: bool,
     /// Write the medians there, as an array of objects
     #[arg(long, value_name = "FILE")]
@@ -91,6 +94,7 @@ fn bench(place: &Place, arguments: &BenchArguments) -> Result<()> {
         sides: chosen(&Side::all(), &arguments.sides, |side, wanted| side.is(wanted))?,
         clips: chosen(&Clip::MEASURED, &arguments.clips, |clip, wanted| clip.name == wanted)?,
         rounds: arguments.runs.into(),
+        repeats: arguments.repeats.into(),
     };
     let measurements = measure(place, &plan)?;
     let all = arguments.sides.is_empty() && arguments.clips.is_empty();

@@ -1,7 +1,7 @@
 //! The table of the engine's stages, each beside the least that it could take.
 
 use crate::kernels::Kernels;
-use crate::measure::{Measurements, Run};
+use crate::measure::Measurements;
 use crate::report::table::aligned;
 use crate::sides::{Build, Engine, Runtime, Side};
 use crate::stats::median;
@@ -79,8 +79,7 @@ fn stages<'a>(
     let runtime = if runtime == Runtime::Chromium { Runtime::Node } else { runtime };
     let peaks = (kernels.best_int8_rate_of(runtime, build), kernels.stream_rate_of(runtime, build));
     let (Some(best_tile), Some(stream)) = peaks else { return Vec::new() };
-    let runs: Vec<&Run> =
-        measurements.runs.iter().filter(|run| run.side == side && run.clip == clip && run.round > 0).collect();
+    let runs = measurements.fastest(clip, side);
     let Some(first) = runs.first() else { return Vec::new() };
     let figures = first.stages.iter().enumerate().filter_map(|(index, stage)| {
         Some(Stage {

@@ -13,11 +13,11 @@ use crate::sides::Side;
 /// The columns. What a record has no value for is empty.
 ///
 /// `record` is `machine`, `version`, `size`, `start`, `skipped` (all with `name` and `value`), `run` (each transcription,
-/// round 0 to warm up), `stage` (of a `run`; `value` is its milliseconds, `rate` its multiply-adds), `median`, `stream` (growth
-/// with length), or
-/// `kernel`, whose `value` is the least time of a run in microseconds; `rate` is in `unit`, and `of_best` is its share of
-/// the best 8-bit rate of that engine.
-const COLUMNS: [&str; 20] = [
+/// round 0 to warm up, `repeat` which of those in a row), `stage` (of a `run`; `value` is its milliseconds, `rate` its
+/// multiply-adds), `median` (over the rounds, in each of which the fastest `run` counts; `value` is the median of all runs'
+/// `total_ms`), `stream` (growth with length), or `kernel`, whose `value` is the least time of a run in microseconds; `rate` is
+/// in `unit`, and `of_best` is its share of the best 8-bit rate of that engine.
+const COLUMNS: [&str; 21] = [
     "record",
     "side",
     "flavour",
@@ -38,6 +38,7 @@ const COLUMNS: [&str; 20] = [
     "rate",
     "unit",
     "of_best",
+    "repeat",
 ];
 
 /// Writes it.
@@ -95,6 +96,7 @@ pub fn write(
         record[11] = mib(run.peak_mib);
         record[12] = mib(run.wasm_mib);
         record[13] = reference.is_some_and(|(_, text)| *text == run.text).to_string();
+        record[20] = run.repeat.to_string();
         csv.write_record(record)?;
         for stage in &run.stages {
             let mut record = named("stage", Some(run.side), &stage.stage, &format!("{:.3}", stage.ms));
@@ -102,11 +104,12 @@ pub fn write(
             record[6] = run.round.to_string();
             record[17] = stage.multiply_adds.to_string();
             record[18] = "multiply-adds".to_owned();
+            record[20] = run.repeat.to_string();
             csv.write_record(record)?;
         }
     }
     for row in rows {
-        let mut record = named("median", Some(row.key), "", "");
+        let mut record = named("median", Some(row.key), "all_ms", &format!("{:.2}", row.all_ms));
         record[4] = row.clip.to_owned();
         record[5] = format!("{:.3}", row.audio_s);
         times(&mut record, [row.encode_ms, row.decode_ms, row.total_ms], row.tokens);
@@ -211,7 +214,7 @@ mod tests {
         let records: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
         assert_eq!(records[0], COLUMNS);
         // Only the processor's name, which is quoted, has a comma.
-        assert!(text.contains(",processor,\"A, \"\"fast\"\" one\",,,,\n"), "{text}");
+        assert!(text.contains(",processor,\"A, \"\"fast\"\" one\",,,,,\n"), "{text}");
         assert!(records.iter().all(|record| record.len() == COLUMNS.len() + usize::from(record[14] == "processor")));
         let of = |kind: &str| records.iter().filter(|record| record[0] == kind).collect::<Vec<_>>();
         assert_eq!(of("version")[0][15], "1.2.3");
@@ -222,8 +225,8 @@ mod tests {
         assert_eq!(of("skipped")[1][15], "kernels in node/scalar: there is no node");
         let kernel = of("kernel");
         assert_eq!(kernel[1][1..4], ["auricle-wasmtime", "relaxed-simd", "1"]);
-        assert_eq!(kernel[1][14..], ["multiply 32 × 288×288", "100.00", "long-dot", "53.084", "Gop/s", "0.500"]);
-        assert_eq!(kernel[2][14..], ["pick 1 × 32768", "8.00", "", "4.096", "Gvalue/s", ""]);
+        assert_eq!(kernel[1][14..], ["multiply 32 × 288×288", "100.00", "long-dot", "53.084", "Gop/s", "0.500", ""]);
+        assert_eq!(kernel[2][14..], ["pick 1 × 32768", "8.00", "", "4.096", "Gvalue/s", "", ""]);
     }
 
     #[test]
@@ -231,6 +234,6 @@ mod tests {
         let mut csv = Csv(Vec::new());
         csv.write_record(named("skipped", None, "plain text", "it said:\r\n\"a, b\"")).expect("written");
         let text = String::from_utf8(csv.0).expect("UTF-8");
-        assert_eq!(text, "skipped,,,,,,,,,,,,,,plain text,\"it said:\r\n\"\"a, b\"\"\",,,,\n");
+        assert_eq!(text, "skipped,,,,,,,,,,,,,,plain text,\"it said:\r\n\"\"a, b\"\"\",,,,,\n");
     }
 }

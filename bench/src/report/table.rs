@@ -13,7 +13,8 @@ use crate::text::words_apart;
 #[must_use]
 pub fn report(machine: &Machine, measurements: &Measurements, rows: &[Row]) -> String {
     let mut out = self::machine(machine);
-    out += "\nMedians. A ratio below 1 is faster than the peer of its column.\n\n";
+    out += "\nMedians over the rounds, in each of which the fastest transcription counts; `all ms` is the median of all of them.\n";
+    out += "A ratio below 1 is faster than the peer of its column.\n\n";
     out += &figures(rows);
     out += &texts(measurements);
     out += "\nStart-up: process start to first poll possible\n\n";
@@ -57,6 +58,7 @@ fn figures(rows: &[Row]) -> String {
         "encode ms",
         "ms/token",
         "total ms",
+        "all ms",
         "RTF",
         "peak MiB",
         "wasm MiB",
@@ -77,6 +79,7 @@ fn figures(rows: &[Row]) -> String {
             format!("{:.0}", row.encode_ms),
             format!("{:.2}", row.token_ms()),
             format!("{:.0}", row.total_ms),
+            format!("{:.0}", row.all_ms),
             format!("{:.4}", row.real_time_factor()),
             optional(row.peak_mib),
             optional(row.wasm_mib),

@@ -1,5 +1,7 @@
 //! Activations, quantized row by row.
 
+use std::ops::Range;
+
 use super::tile::CHUNK;
 use crate::kernels::constants;
 use crate::kernels::lanes::{F32x4, ROUNDING};
@@ -79,12 +81,14 @@ impl Int8Rows {
         self.scales.len()
     }
 
-    pub(super) fn rows_of(&self, rows: std::ops::Range<usize>) -> &[u8] {
-        &self.values[rows.start * self.stride..rows.end * self.stride]
+    /// A row with its padding.
+    pub(super) fn row(&self, row: usize) -> &[u8] {
+        self.rows_of(row..row + 1)
     }
 
-    pub(super) fn row(&self, row: usize) -> &[u8] {
-        &self.values[row * self.stride..][..self.stride]
+    /// Rows, each with its padding.
+    pub(super) fn rows_of(&self, rows: Range<usize>) -> &[u8] {
+        &self.values[rows.start * self.stride..rows.end * self.stride]
     }
 }
 
