@@ -6,9 +6,9 @@ use crate::machine::Machine;
 use crate::report::Row;
 use crate::sides::{Build, Engine, Runtime, Side};
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 805.0;
 /// Where bars begin.
-const LEFT: f64 = 250.0;
+const LEFT: f64 = 295.0;
 /// What is kept free for the figure behind the longest bar.
 const RIGHT: f64 = 80.0;
 const BAR_HEIGHT: f64 = 16.0;
