@@ -193,9 +193,7 @@ fn products<const ROWS: usize>(rows: [&[[i16; OCTET]]; ROWS], weights: &[OctetWe
 /// Quantizes a window, pads it with 0, and gives its scale.
 #[inline(never)]
 fn quantize(samples: &[f32], to: &mut [[i16; OCTET]]) -> f32 {
-    let (quads, rest) = samples.as_chunks::<4>();
-    let largest = quads.iter().fold(F32x4::load_some(rest).abs(), |most, x| most.max(F32x4::load(x).abs()));
-    let largest = largest.highest_lane();
+    let largest = F32x4::largest_magnitude(samples);
     let factor = F32x4::splat(if largest > 0.0 { SAMPLE_MAX / largest } else { 0.0 });
     let [rounding] = constants::read(&[ROUNDING]);
     let scale = |x: F32x4| x.mul(factor).add(rounding);

@@ -374,6 +374,14 @@ impl F32x4 {
         if pairs[2] > pairs[0] { pairs[2] } else { pairs[0] }
     }
 
+    /// The largest magnitude of a slice's values, and of 0.
+    #[inline(always)]
+    pub(crate) fn largest_magnitude(values: &[f32]) -> f32 {
+        let (vectors, rest) = values.as_chunks::<4>();
+        let largest = vectors.iter().fold(Self::load_some(rest).abs(), |most, x| most.max(Self::load(x).abs()));
+        largest.highest_lane()
+    }
+
     /// Writes as many of the four as there is room for.
     #[inline(always)]
     pub(crate) fn store_some(self, values: &mut [f32]) {

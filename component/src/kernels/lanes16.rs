@@ -269,4 +269,10 @@ impl I16x8 {
     pub(crate) fn rounded(low: F32x4, high: F32x4, rounding: F32x4) -> Self {
         Self::narrow(low.to_bits().sub(rounding.to_bits()), high.to_bits().sub(rounding.to_bits()))
     }
+
+    /// The same for 16 floats.
+    #[inline(always)]
+    pub(crate) fn both_rounded([a, b, c, d]: [F32x4; 4], rounding: F32x4) -> [Self; 2] {
+        [Self::rounded(a, b, rounding), Self::rounded(c, d, rounding)]
+    }
 }

@@ -131,8 +131,8 @@ fn quantize_row(from: &[f32], to: &mut [u8]) -> (f32, i32) {
     let [most] = constants::read16(&[ACTIVATION_MAX as i16]);
     let quantize = |from: &[f32; CHUNK], to: &mut [u8; CHUNK]| {
         let (quarters, _) = from.as_chunks::<4>();
-        let [a, b, c, d] = std::array::from_fn(|i| F32x4::load(&quarters[i]).mul(inverses).add(zeros).add(rounding));
-        let halves = [I16x8::rounded(a, b, rounding), I16x8::rounded(c, d, rounding)];
+        let scaled = std::array::from_fn(|i| F32x4::load(&quarters[i]).mul(inverses).add(zeros).add(rounding));
+        let halves = I16x8::both_rounded(scaled, rounding);
         // What is less than 0 is 0 as a byte.
         I16x8::store_bytes(halves.map(|half| half.min(most)), to);
     };

@@ -141,17 +141,17 @@ fn fill_vector(
 /// those magnitudes.
 #[inline(never)]
 fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> [f32; QUAD] {
-    let largest = rows.map(largest_magnitude);
+    let largest = rows.map(F32x4::largest_magnitude);
     let factors = largest.map(signed_factor);
     let [zero, rounding] = constants::read(&[KEY_ZERO as f32 + ROUNDING, ROUNDING]);
     for (quad, stretch) in panel.as_chunks_mut::<{ FRAMES * QUAD }>().0.iter_mut().enumerate() {
-        let [a, b, c, d] = std::array::from_fn(|row| {
+        let dimensions = std::array::from_fn(|row| {
             let there = rows[row].get(quad * QUAD..).unwrap_or_default();
             F32x4::load_some(there).mul(factors[row]).add(zero)
         });
         // Frame by frame four dimensions: one group, or two that are not beside each other.
         let mut bytes = [0; QUAD * QUAD];
-        I16x8::store_bytes([I16x8::rounded(a, b, rounding), I16x8::rounded(c, d, rounding)], &mut bytes);
+        I16x8::store_bytes(I16x8::both_rounded(dimensions, rounding), &mut bytes);
         for (row, bytes) in bytes.as_chunks::<QUAD>().0.iter().enumerate() {
             for (group, bytes) in bytes.as_chunks::<GROUP>().0.iter().enumerate() {
                 stretch.as_chunks_mut::<GROUP>().0[group * FRAMES + first + row] = *bytes;
@@ -159,14 +159,6 @@ fn fill_quad(rows: [&[f32]; QUAD], first: usize, panel: &mut [u8]) -> [f32; QUAD
         }
     }
     largest
-}
-
-/// The largest magnitude of these and 0.
-#[inline(always)]
-fn largest_magnitude(values: &[f32]) -> f32 {
-    let (vectors, rest) = values.as_chunks::<LANES>();
-    let largest = vectors.iter().fold(F32x4::load_some(rest).abs(), |a, values| a.max(F32x4::load(values).abs()));
-    largest.highest_lane()
 }
 
 /// What values are multiplied with so that the largest magnitude becomes [`SIGNED_MAX`].
@@ -180,15 +172,14 @@ fn signed_factor(largest: f32) -> F32x4 {
 pub(super) fn quantize_query(query: &[f32], to: &mut [u8]) -> Query {
     // What the numbers of a lane add up to before they are rounded, each by half at most; see [`FOUR_GROUPS_LIMIT`].
     const LIMIT: f32 = (FOUR_GROUPS_LIMIT - 4) as f32;
-    let largest = largest_magnitude(query);
+    let largest = F32x4::largest_magnitude(query);
     let factor = signed_factor(largest);
     let [none, rounding] = constants::read(&[0.0, ROUNDING]);
     let (whole, rest) = query.as_chunks::<CHUNK>();
     let (to, to_rest) = to.as_chunks_mut::<CHUNK>().0.split_at_mut(whole.len());
     let (mut sums, mut most) = (I32x4::splat(0), none);
     let mut put = |values: [F32x4; QUAD], to: &mut [u8; CHUNK]| {
-        let [a, b, c, d] = values.map(|values| values.add(rounding));
-        let halves = [I16x8::rounded(a, b, rounding), I16x8::rounded(c, d, rounding)];
+        let halves = I16x8::both_rounded(values.map(|values| values.add(rounding)), rounding);
         sums = sums.add(halves[0].add(halves[1]).add_neighbours());
         I16x8::store_signed_bytes(halves, to);
     };

@@ -47,8 +47,8 @@ pub(super) fn probabilities_of(
     for (scores, to) in scores.chunks(SHORT_SUM).zip(probabilities.chunks_mut(SHORT_SUM)) {
         let mut short = I16x8::splat(0);
         for (scores, to) in scores.as_chunks::<16>().0.iter().zip(to.as_chunks_mut::<16>().0) {
-            let [a, b, c, d] = scores.as_chunks::<4>().0.first_chunk().expect("four quarters").each_ref().map(distance);
-            let halves = [I16x8::rounded(a, b, rounding), I16x8::rounded(c, d, rounding)];
+            let (quarters, _) = scores.as_chunks::<4>();
+            let halves = I16x8::both_rounded(std::array::from_fn(|i| distance(&quarters[i])), rounding);
             // A third of all chunks in ten seconds of speech, and half of them in thirty, are far below the largest.
             if power.is_nothing(halves) {
                 *to = [0; 16];
@@ -156,6 +156,9 @@ mod tests {
             for (&is, score) in probabilities[..150].iter().zip(&scores) {
                 let want = 127.0 * (f64::from(*score) - f64::from(highest)).exp2();
                 assert!((f64::from(is) - want).abs() < 0.9, "{score} of {highest}: {is}, {want}");
+                let mut alone = [9; 16];
+                probabilities_of(&mut [*score; 16], 16, highest, 1.0, &mut alone);
+                assert_eq!(alone, [is; 16], "{score} of {highest}");
             }
             assert_eq!(probabilities[150..], [0; 10]);
             assert_eq!(sum, probabilities.iter().map(|&p| i32::from(p)).sum::<i32>());
